@@ -1,0 +1,1 @@
+//! Benches of Countersign; the micro-benches are in `micro/`.

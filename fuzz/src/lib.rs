@@ -1,0 +1,1 @@
+//! Fuzz targets are the binaries of this package.

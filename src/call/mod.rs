@@ -1,0 +1,246 @@
+//! One request as the stages see it: checked, borrowed, and the same bytes for routing,
+//! for the signature and for the upstream.
+//! In: a request's head from any version of HTTP. Out: a `Call`, or why there is none.
+//! Knows nothing of Pingora, of routes or of signatures.
+
+mod authority;
+mod framing;
+mod head;
+mod path;
+
+use http::HeaderMap;
+use http::header::{CONTENT_LENGTH, HOST, TRANSFER_ENCODING};
+
+pub use authority::host_of;
+pub use framing::{BodyFollower, Framing};
+pub use head::{Head, HeadLimits, HeadTooLarge, read_head};
+pub use path::PathShapes;
+
+/// Why bytes are not a request, in words for the log. The caller learns only "malformed".
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Malformed(pub &'static str);
+
+/// The methods that are served (API Gateway's `ANY` stands for all seven).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[allow(missing_docs)]
+pub enum Method {
+    Delete,
+    Get,
+    Head,
+    Options,
+    Patch,
+    Post,
+    Put,
+}
+
+impl Method {
+    /// All of them, in alphabetical order.
+    pub const ALL: [Method; 7] = [
+        Self::Delete,
+        Self::Get,
+        Self::Head,
+        Self::Options,
+        Self::Patch,
+        Self::Post,
+        Self::Put,
+    ];
+
+    /// The method called `text`, in capitals as on the wire.
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|m| m.as_str() == text)
+    }
+
+    /// The method's token.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Delete => "DELETE",
+            Self::Get => "GET",
+            Self::Head => "HEAD",
+            Self::Options => "OPTIONS",
+            Self::Patch => "PATCH",
+            Self::Post => "POST",
+            Self::Put => "PUT",
+        }
+    }
+
+    /// Whether sending it twice is as good as once (RFC 9110 §9.2.2).
+    pub fn is_idempotent(self) -> bool {
+        !matches!(self, Self::Patch | Self::Post)
+    }
+}
+
+/// What the head says of the body.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Body {
+    /// There is none, or one of zero bytes.
+    Empty,
+    /// This many bytes.
+    Length(u64),
+    /// Some bytes; their number shows at the end.
+    Unknown,
+}
+
+/// A request whose head is well-formed and unambiguous.
+#[derive(Clone, Copy, Debug)]
+pub struct Call<'a> {
+    method: Method,
+    target: &'a str,
+    path: &'a str,
+    query: Option<&'a str>,
+    authority: &'a str,
+    headers: &'a HeaderMap,
+    body: Body,
+    shapes: PathShapes,
+}
+
+/// The parts from which a call is made, as any HTTP parser hands them over.
+pub struct Parts<'a> {
+    /// The method's token.
+    pub method: &'a str,
+    /// The target's path and query, byte for byte as received.
+    pub target: &'a [u8],
+    /// HTTP/2's `:authority`; `None` in HTTP/1, where `Host` says it.
+    pub authority: Option<&'a str>,
+    /// The fields, in order.
+    pub headers: &'a HeaderMap,
+    /// Whether the head was the end of the request.
+    pub ended: bool,
+}
+
+impl<'a> Call<'a> {
+    /// Admits a request: everything that two readers could understand differently is refused.
+    ///
+    /// # Errors
+    /// Says what is malformed (RFC 9110 §5, RFC 9112 §3 and §6.3, RFC 9113 §8.2 and §8.3).
+    pub fn admit(parts: &Parts<'a>) -> Result<Self, Malformed> {
+        let method = Method::parse(parts.method).ok_or(Malformed("method is unknown"))?;
+        let target = path::check_target(parts.target)?;
+        let (path, query) = match target.split_once('?') {
+            Some((path, query)) => (path, Some(query)),
+            None => (target, None),
+        };
+        for name in parts.headers.keys() {
+            if name.as_str().contains('_') {
+                return Err(Malformed("header name holds an underscore"));
+            }
+        }
+        let body = body_of(parts)?;
+        if matches!(method, Method::Get | Method::Head) && body != Body::Empty {
+            return Err(Malformed("GET or HEAD has a body"));
+        }
+        Ok(Self {
+            method,
+            target,
+            path,
+            query,
+            authority: authority_of(parts)?,
+            headers: parts.headers,
+            body,
+            shapes: PathShapes::of(path),
+        })
+    }
+
+    /// The method.
+    pub fn method(&self) -> Method {
+        self.method
+    }
+
+    /// Path and query as received.
+    pub fn target(&self) -> &'a str {
+        self.target
+    }
+
+    /// The path as received, percent-encodings and all.
+    pub fn path(&self) -> &'a str {
+        self.path
+    }
+
+    /// What follows the first `?`, as received.
+    pub fn query(&self) -> Option<&'a str> {
+        self.query
+    }
+
+    /// The authority as received: host and, if it was sent, port.
+    pub fn authority(&self) -> &'a str {
+        self.authority
+    }
+
+    /// The authority without its port.
+    pub fn host(&self) -> &'a str {
+        host_of(self.authority)
+    }
+
+    /// The fields.
+    pub fn headers(&self) -> &'a HeaderMap {
+        self.headers
+    }
+
+    /// The one value of a field; `None` when it is absent, sent twice or not text.
+    pub fn header(&self, name: &str) -> Option<&'a str> {
+        let mut values = self.headers.get_all(name).iter();
+        let only = values.next()?;
+        match values.next() {
+            None => only.to_str().ok(),
+            Some(_) => None,
+        }
+    }
+
+    /// What the head says of the body.
+    pub fn body(&self) -> Body {
+        self.body
+    }
+
+    /// What is unusual about the path.
+    pub fn shapes(&self) -> PathShapes {
+        self.shapes
+    }
+}
+
+fn authority_of<'a>(parts: &Parts<'a>) -> Result<&'a str, Malformed> {
+    let mut hosts = parts.headers.get_all(HOST).iter();
+    let host = match hosts.next() {
+        Some(value) => Some(value.to_str().map_err(|_| Malformed("Host is not text"))?),
+        None => None,
+    };
+    if hosts.next().is_some() {
+        return Err(Malformed("Host was sent twice"));
+    }
+    let authority = match (parts.authority, host) {
+        (Some(authority), Some(host)) if !authority.eq_ignore_ascii_case(host) => {
+            return Err(Malformed("Host is not :authority"));
+        }
+        (Some(authority), _) => authority,
+        (None, Some(host)) => host,
+        (None, None) => return Err(Malformed("Host is missing")),
+    };
+    authority::check(authority)?;
+    Ok(authority)
+}
+
+fn body_of(parts: &Parts<'_>) -> Result<Body, Malformed> {
+    let mut lengths = parts.headers.get_all(CONTENT_LENGTH).iter();
+    let length = match lengths.next() {
+        Some(value) => Some(framing::content_length(value.as_bytes())?),
+        None => None,
+    };
+    if lengths.next().is_some() {
+        return Err(Malformed("Content-Length was sent twice"));
+    }
+    let mut codings = parts.headers.get_all(TRANSFER_ENCODING).iter();
+    let chunked = match codings.next() {
+        Some(value) => framing::is_chunked(value.as_bytes())?,
+        None => false,
+    };
+    if codings.next().is_some() {
+        return Err(Malformed("Transfer-Encoding was sent twice"));
+    }
+    match (length, chunked) {
+        (Some(_), true) => Err(Malformed("both Content-Length and Transfer-Encoding")),
+        (None, true) => Ok(Body::Unknown),
+        (Some(0), false) => Ok(Body::Empty),
+        (Some(_), false) if parts.ended => Err(Malformed("Content-Length without a body")),
+        (Some(n), false) => Ok(Body::Length(n)),
+        (None, false) if parts.ended || parts.authority.is_none() => Ok(Body::Empty),
+        (None, false) => Ok(Body::Unknown),
+    }
+}

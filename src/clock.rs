@@ -1,0 +1,137 @@
+//! Points in time, to the second, and the spellings in which callers send them.
+//! In: bytes from a header, or the system's clock. Out: a `UtcTime`, or nothing.
+//! Stages never ask for the time: it is handed to them.
+
+use std::fmt;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use jiff::Timestamp;
+use jiff::civil::DateTime;
+use jiff::tz::TimeZone;
+
+/// Seconds since 1970-01-01T00:00:00Z.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct UtcTime(i64);
+
+impl UtcTime {
+    /// The time that the system's clock tells.
+    pub fn now() -> Self {
+        let since = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default();
+        Self(since.as_secs() as i64)
+    }
+
+    /// The time `seconds` after the epoch.
+    pub fn from_unix(seconds: i64) -> Self {
+        Self(seconds)
+    }
+
+    /// Seconds since the epoch.
+    pub fn unix(self) -> i64 {
+        self.0
+    }
+
+    /// Reads SigV4's `YYYYMMDDTHHMMSSZ`: exactly 16 characters and a date of the calendar.
+    pub fn parse_amz(text: &[u8]) -> Option<Self> {
+        let text: &[u8; 16] = text.try_into().ok()?;
+        if text[8] != b'T' || text[15] != b'Z' {
+            return None;
+        }
+        let number = |range: std::ops::Range<usize>| {
+            text[range].iter().try_fold(0i16, |sum, digit| {
+                digit
+                    .is_ascii_digit()
+                    .then(|| sum * 10 + i16::from(digit - b'0'))
+            })
+        };
+        let small = |range| number(range).map(|n| n as i8);
+        let civil = DateTime::new(
+            number(0..4)?,
+            small(4..6)?,
+            small(6..8)?,
+            small(9..11)?,
+            small(11..13)?,
+            small(13..15)?,
+            0,
+        )
+        .ok()?;
+        Self::from_civil(civil)
+    }
+
+    /// Reads an HTTP date (RFC 9110 §5.6.7, the IMF-fixdate form) or SigV4's own form.
+    pub fn parse_http(text: &str) -> Option<Self> {
+        if let Some(time) = Self::parse_amz(text.as_bytes()) {
+            return Some(time);
+        }
+        let civil = DateTime::strptime("%a, %d %b %Y %H:%M:%S GMT", text).ok()?;
+        Self::from_civil(civil)
+    }
+
+    /// Reads RFC 3339, as TOML writes its dates: `2026-01-31T12:00:00Z`.
+    pub fn parse_rfc3339(text: &str) -> Option<Self> {
+        text.parse::<Timestamp>().ok().map(|t| Self(t.as_second()))
+    }
+
+    /// SigV4's `YYYYMMDDTHHMMSSZ`.
+    pub fn amz(self) -> String {
+        self.civil().strftime("%Y%m%dT%H%M%SZ").to_string()
+    }
+
+    fn civil(self) -> DateTime {
+        let at = Timestamp::from_second(self.0).unwrap_or(Timestamp::UNIX_EPOCH);
+        TimeZone::UTC.to_datetime(at)
+    }
+
+    fn from_civil(civil: DateTime) -> Option<Self> {
+        let zoned = TimeZone::UTC.to_timestamp(civil).ok()?;
+        Some(Self(zoned.as_second()))
+    }
+}
+
+/// RFC 3339 in UTC: `2026-01-31T12:00:00Z`.
+impl fmt::Display for UtcTime {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.civil().strftime("%Y-%m-%dT%H:%M:%SZ"))
+    }
+}
+
+impl fmt::Debug for UtcTime {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_three_spellings_name_the_same_second() {
+        let want = Some(UtcTime::from_unix(1_440_938_160));
+        assert_eq!(UtcTime::parse_amz(b"20150830T123600Z"), want);
+        assert_eq!(UtcTime::parse_http("Sun, 30 Aug 2015 12:36:00 GMT"), want);
+        assert_eq!(UtcTime::parse_rfc3339("2015-08-30T12:36:00Z"), want);
+        assert_eq!(want.map(UtcTime::amz).as_deref(), Some("20150830T123600Z"));
+        assert_eq!(
+            want.map(|t| t.to_string()).as_deref(),
+            Some("2015-08-30T12:36:00Z")
+        );
+    }
+
+    #[test]
+    fn what_is_no_date_of_the_calendar_is_no_time() {
+        for text in [
+            "",
+            "20150830T123600",
+            "20150830T123600z",
+            "20150230T123600Z",
+            "20150830T243600Z",
+            "2015083 T123600Z",
+            "+0150830T123600Z",
+            "20150830T123600ZZ",
+        ] {
+            assert_eq!(UtcTime::parse_amz(text.as_bytes()), None, "{text}");
+        }
+    }
+}

@@ -1,0 +1,177 @@
+//! Every way in which the gateway says no to a request: one enum, so that a status, a code
+//! and the words a stranger may read are decided in one place.
+//! Details that help an operator are carried for the log; secrets never are.
+
+use std::sync::Arc;
+
+/// Why a request was not served.
+///
+/// The code ([`Refusal::code`]) is stable: logs, metrics and clients may rely on it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// The request is not well-formed HTTP, or of a shape that two parsers could read
+    /// differently (RFC 9112 §2.2, §6; RFC 9113 §8.1.1).
+    Malformed(&'static str),
+    /// The path has a shape that the route does not allow by name.
+    PathRefused(&'static str),
+    /// The header is longer, or has more fields, than the listener takes (RFC 6585 §5).
+    HeadersTooLarge,
+    /// The header did not arrive whole in time.
+    HeaderTimeout,
+    /// No route has this path.
+    RouteNotFound,
+    /// A route has this path, but none this method (RFC 9110 §15.5.6).
+    MethodNotAllowed {
+        /// The value of `Allow`.
+        allow: Arc<str>,
+    },
+    /// The route needs a client certificate and the connection has none.
+    CertificateRequired,
+    /// The connection's certificate is not trusted any more.
+    CertificateUntrusted(&'static str),
+    /// The certificate is trusted but belongs to no consumer.
+    CertificateUnknown,
+    /// The authority is not the one for which the TLS connection was made (RFC 9110 §15.5.20).
+    Misdirected,
+    /// The route needs a signature and the request has none.
+    SignatureRequired,
+    /// The signature cannot be read, or covers less than it must.
+    SignatureMalformed(&'static str),
+    /// The signature is for another region or service.
+    SignatureScope,
+    /// The signature is too old.
+    SignatureExpired,
+    /// The signature is from the future.
+    SignatureNotYetValid,
+    /// The credential is unknown or out of its time, or the signature is wrong. One word for
+    /// all, so that a stranger cannot learn which credentials exist; the reason is for the log.
+    SignatureMismatch(&'static str),
+    /// The signature leaves the body uncovered in a way that the policy does not allow.
+    PayloadModeRefused,
+    /// The body is not the one that was signed.
+    BodyHashMismatch,
+    /// Certificate and signature are of different consumers.
+    ConsumerMismatch,
+    /// The consumer is known but the policy does not name it.
+    ConsumerNotAllowed,
+    /// The body is larger than the route takes (RFC 9110 §15.5.14).
+    BodyTooLarge,
+    /// The body stopped arriving.
+    BodyTimeout,
+    /// No target could be reached.
+    UpstreamUnreachable,
+    /// The target broke off, or answered what is not HTTP.
+    UpstreamFailed,
+    /// The target did not answer in time.
+    UpstreamTimeout,
+    /// The gateway itself failed.
+    Internal(&'static str),
+}
+
+impl Refusal {
+    /// The stable code, in the answer's body, the log and the metrics.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Malformed(_) => "malformed_request",
+            Self::PathRefused(_) => "path_refused",
+            Self::HeadersTooLarge => "headers_too_large",
+            Self::HeaderTimeout => "header_timeout",
+            Self::RouteNotFound => "route_not_found",
+            Self::MethodNotAllowed { .. } => "method_not_allowed",
+            Self::CertificateRequired => "certificate_required",
+            Self::CertificateUntrusted(_) => "certificate_untrusted",
+            Self::CertificateUnknown => "certificate_unknown",
+            Self::Misdirected => "misdirected_request",
+            Self::SignatureRequired => "signature_required",
+            Self::SignatureMalformed(_) => "signature_malformed",
+            Self::SignatureScope => "signature_scope",
+            Self::SignatureExpired => "signature_expired",
+            Self::SignatureNotYetValid => "signature_not_yet_valid",
+            Self::SignatureMismatch(_) => "signature_mismatch",
+            Self::PayloadModeRefused => "payload_mode_refused",
+            Self::BodyHashMismatch => "body_hash_mismatch",
+            Self::ConsumerMismatch => "consumer_mismatch",
+            Self::ConsumerNotAllowed => "consumer_not_allowed",
+            Self::BodyTooLarge => "body_too_large",
+            Self::BodyTimeout => "body_timeout",
+            Self::UpstreamUnreachable => "upstream_unreachable",
+            Self::UpstreamFailed => "upstream_failed",
+            Self::UpstreamTimeout => "upstream_timeout",
+            Self::Internal(_) => "internal_error",
+        }
+    }
+
+    /// The status of the answer.
+    pub fn status(&self) -> u16 {
+        match self {
+            Self::Malformed(_) | Self::PathRefused(_) => 400,
+            Self::SignatureRequired => 401,
+            Self::CertificateRequired
+            | Self::CertificateUntrusted(_)
+            | Self::CertificateUnknown
+            | Self::SignatureMalformed(_)
+            | Self::SignatureScope
+            | Self::SignatureExpired
+            | Self::SignatureNotYetValid
+            | Self::SignatureMismatch(_)
+            | Self::PayloadModeRefused
+            | Self::BodyHashMismatch
+            | Self::ConsumerMismatch
+            | Self::ConsumerNotAllowed => 403,
+            Self::RouteNotFound => 404,
+            Self::MethodNotAllowed { .. } => 405,
+            Self::HeaderTimeout | Self::BodyTimeout => 408,
+            Self::BodyTooLarge => 413,
+            Self::Misdirected => 421,
+            Self::HeadersTooLarge => 431,
+            Self::Internal(_) => 500,
+            Self::UpstreamUnreachable | Self::UpstreamFailed => 502,
+            Self::UpstreamTimeout => 504,
+        }
+    }
+
+    /// What a stranger may read.
+    pub fn message(&self) -> &'static str {
+        match self {
+            Self::Malformed(_) => "The request is malformed.",
+            Self::PathRefused(_) => "The path has a form that this route does not allow.",
+            Self::HeadersTooLarge => "The request's header is too large.",
+            Self::HeaderTimeout => "The request's header did not arrive in time.",
+            Self::RouteNotFound => "There is no such route.",
+            Self::MethodNotAllowed { .. } => "The route does not take this method.",
+            Self::CertificateRequired => "A client certificate is required.",
+            Self::CertificateUntrusted(_) => "The client certificate is not trusted.",
+            Self::CertificateUnknown => "The client certificate belongs to no consumer.",
+            Self::Misdirected => "The connection was not made for this host.",
+            Self::SignatureRequired => "A request signature is required.",
+            Self::SignatureMalformed(_) => "The request signature is malformed or incomplete.",
+            Self::SignatureScope => "The signature is scoped to another region or service.",
+            Self::SignatureExpired => "The signature has expired.",
+            Self::SignatureNotYetValid => "The signature is not yet valid.",
+            Self::SignatureMismatch(_) => "The request signature does not match.",
+            Self::PayloadModeRefused => "The signature must cover the body.",
+            Self::BodyHashMismatch => "The body is not the one that was signed.",
+            Self::ConsumerMismatch => "Certificate and signature are of different consumers.",
+            Self::ConsumerNotAllowed => "The consumer may not use this route.",
+            Self::BodyTooLarge => "The body is too large.",
+            Self::BodyTimeout => "The body did not arrive in time.",
+            Self::UpstreamUnreachable => "The upstream cannot be reached.",
+            Self::UpstreamFailed => "The upstream failed.",
+            Self::UpstreamTimeout => "The upstream did not answer in time.",
+            Self::Internal(_) => "The gateway failed.",
+        }
+    }
+
+    /// What the operator may read beyond the code; empty when there is no more to say.
+    pub fn detail(&self) -> &'static str {
+        match self {
+            Self::Malformed(why)
+            | Self::PathRefused(why)
+            | Self::CertificateUntrusted(why)
+            | Self::SignatureMalformed(why)
+            | Self::SignatureMismatch(why)
+            | Self::Internal(why) => why,
+            _ => "",
+        }
+    }
+}
