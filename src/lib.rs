@@ -30,6 +30,8 @@ pub mod refusal;
 // 1: words and times
 pub mod clock;
 pub mod document;
+pub mod method;
 pub mod names;
 pub mod pattern;
 pub mod problem;
+pub mod shape;

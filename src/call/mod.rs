@@ -6,68 +6,21 @@
 mod authority;
 mod framing;
 mod head;
-mod path;
+mod target;
 
 use http::HeaderMap;
 use http::header::{CONTENT_LENGTH, HOST, TRANSFER_ENCODING};
 
+use crate::method::Method;
+use crate::shape::PathShapes;
+
 pub use authority::host_of;
 pub use framing::{BodyFollower, Framing};
 pub use head::{Head, HeadLimits, HeadTooLarge, read_head};
-pub use path::PathShapes;
 
 /// Why bytes are not a request, in words for the log. The caller learns only "malformed".
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Malformed(pub &'static str);
-
-/// The methods that are served (API Gateway's `ANY` stands for all seven).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[allow(missing_docs)]
-pub enum Method {
-    Delete,
-    Get,
-    Head,
-    Options,
-    Patch,
-    Post,
-    Put,
-}
-
-impl Method {
-    /// All of them, in alphabetical order.
-    pub const ALL: [Method; 7] = [
-        Self::Delete,
-        Self::Get,
-        Self::Head,
-        Self::Options,
-        Self::Patch,
-        Self::Post,
-        Self::Put,
-    ];
-
-    /// The method called `text`, in capitals as on the wire.
-    pub fn parse(text: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|m| m.as_str() == text)
-    }
-
-    /// The method's token.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Delete => "DELETE",
-            Self::Get => "GET",
-            Self::Head => "HEAD",
-            Self::Options => "OPTIONS",
-            Self::Patch => "PATCH",
-            Self::Post => "POST",
-            Self::Put => "PUT",
-        }
-    }
-
-    /// Whether sending it twice is as good as once (RFC 9110 §9.2.2).
-    pub fn is_idempotent(self) -> bool {
-        !matches!(self, Self::Patch | Self::Post)
-    }
-}
 
 /// What the head says of the body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -114,7 +67,7 @@ impl<'a> Call<'a> {
     /// Says what is malformed (RFC 9110 §5, RFC 9112 §3 and §6.3, RFC 9113 §8.2 and §8.3).
     pub fn admit(parts: &Parts<'a>) -> Result<Self, Malformed> {
         let method = Method::parse(parts.method).ok_or(Malformed("method is unknown"))?;
-        let target = path::check_target(parts.target)?;
+        let target = target::check(parts.target)?;
         let (path, query) = match target.split_once('?') {
             Some((path, query)) => (path, Some(query)),
             None => (target, None),

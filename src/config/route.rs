@@ -1,8 +1,9 @@
 //! `[[route]]`: which requests, under which policy, answered by what.
 
-use crate::call::{Method, PathShapes};
+use crate::method::Method;
 use crate::names::{IntegrationName, PolicyName, RouteName};
 use crate::pattern::PathPattern;
+use crate::shape::PathShapes;
 
 /// One route.
 #[derive(Debug, Clone, PartialEq, Eq)]

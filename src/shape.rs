@@ -1,8 +1,5 @@
-//! The request target: which bytes may stand in it, and which unusual shapes its path has.
-//! A shape is anything that one server reads as another path: a dot segment, an empty
+//! The unusual shapes of a path. A shape is anything that one server reads as another path: a dot segment, an empty
 //! segment, an encoded slash. Routes allow shapes by name; none is allowed by default.
-
-use super::Malformed;
 
 /// A set of unusual shapes of a path.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -101,22 +98,6 @@ impl std::ops::BitOr for PathShapes {
     }
 }
 
-/// Refuses what is not the origin form of a target (RFC 9112 §3.2.1): a path, perhaps a
-/// query, of visible ASCII without `"`, `#`, `<` and `>`.
-pub(super) fn check_target(target: &[u8]) -> Result<&str, Malformed> {
-    if target.first() != Some(&b'/') {
-        return Err(Malformed("target does not start with a slash"));
-    }
-    if !target.iter().all(|byte| is_target_byte(*byte)) {
-        return Err(Malformed("target holds a byte that must be encoded"));
-    }
-    std::str::from_utf8(target).map_err(|_| Malformed("target is not text"))
-}
-
-fn is_target_byte(byte: u8) -> bool {
-    byte.is_ascii_graphic() && !matches!(byte, b'"' | b'#' | b'<' | b'>')
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -145,13 +126,6 @@ mod tests {
         for (path, want) in cases {
             let found = PathShapes::of(path).first_outside(PathShapes::default());
             assert_eq!(found, want, "{path}");
-        }
-    }
-
-    #[test]
-    fn targets_that_servers_read_differently_are_none() {
-        for bad in ["", "foo", "*", "http://a/p", "/a b", "/a#b", "/\u{e9}", "/a\tb", "/a\x7f", "/<b>"] {
-            assert!(check_target(bad.as_bytes()).is_err(), "{bad}");
         }
     }
 }
