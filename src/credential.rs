@@ -4,13 +4,11 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::path::Path;
 
 use zeroize::Zeroizing;
 
 use crate::clock::UtcTime;
 use crate::names::CredentialId;
-use crate::problem::Problems;
 
 /// A secret access key. `Debug` and logs show that there is one, not which.
 #[derive(Clone)]

@@ -78,7 +78,9 @@ impl PathShapes {
     }
 
     fn with_escape(self, behind: &[u8]) -> Self {
-        let digits = behind.get(..2).map(|d| [d[0].to_ascii_lowercase(), d[1].to_ascii_lowercase()]);
+        let digits = behind
+            .get(..2)
+            .map(|d| [d[0].to_ascii_lowercase(), d[1].to_ascii_lowercase()]);
         match digits {
             Some([b'2', b'f']) => self | Self::ENCODED_SLASH,
             Some([b'2', b'e']) => self | Self::ENCODED_DOT,

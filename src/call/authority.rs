@@ -10,7 +10,9 @@ pub(super) fn check(authority: &str) -> Result<(), Malformed> {
     let host = host_of(authority);
     let port = &authority[host.len()..];
     if let Some(inner) = host.strip_prefix('[') {
-        let literal = inner.strip_suffix(']').and_then(|v6| v6.parse::<Ipv6Addr>().ok());
+        let literal = inner
+            .strip_suffix(']')
+            .and_then(|v6| v6.parse::<Ipv6Addr>().ok());
         literal.ok_or(Malformed("Host is no IPv6 literal"))?;
     } else if host.is_empty() || !host.bytes().all(is_host_byte) {
         return Err(Malformed("Host is no host name"));
@@ -45,12 +47,19 @@ mod tests {
 
     #[test]
     fn authorities_are_told_from_what_is_none() {
-        for good in ["a", "a.example:8443", "A.Example.", "127.0.0.1:1", "[::1]", "[::1]:80"] {
+        for good in [
+            "a",
+            "a.example:8443",
+            "A.Example.",
+            "127.0.0.1:1",
+            "[::1]",
+            "[::1]:80",
+        ] {
             assert_eq!(check(good), Ok(()), "{good}");
         }
         for bad in [
-            "", ":80", "a:", "a:b", "a:70000", "u@a", "a/b", "a b", "a,b", "[::1", "[zz]", "[::1]x",
-            "a:80:80", "a:+1", "é",
+            "", ":80", "a:", "a:b", "a:70000", "u@a", "a/b", "a b", "a,b", "[::1", "[zz]",
+            "[::1]x", "a:80:80", "a:+1", "é",
         ] {
             assert!(check(bad).is_err(), "{bad}");
         }

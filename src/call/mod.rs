@@ -5,7 +5,6 @@
 
 mod authority;
 mod framing;
-mod head;
 mod target;
 
 use http::HeaderMap;
@@ -15,8 +14,6 @@ use crate::method::Method;
 use crate::shape::PathShapes;
 
 pub use authority::host_of;
-pub use framing::{BodyFollower, Framing};
-pub use head::{Head, HeadLimits, HeadTooLarge, read_head};
 
 /// Why bytes are not a request, in words for the log. The caller learns only "malformed".
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -24,7 +24,18 @@ mod tests {
 
     #[test]
     fn targets_that_servers_read_differently_are_none() {
-        for bad in ["", "foo", "*", "http://a/p", "/a b", "/a#b", "/\u{e9}", "/a\tb", "/a\x7f", "/<b>"] {
+        for bad in [
+            "",
+            "foo",
+            "*",
+            "http://a/p",
+            "/a b",
+            "/a#b",
+            "/\u{e9}",
+            "/a\tb",
+            "/a\x7f",
+            "/<b>",
+        ] {
             assert!(check(bad.as_bytes()).is_err(), "{bad}");
         }
     }

@@ -10,10 +10,7 @@ mod policy;
 mod process;
 mod route;
 
-use std::path::{Path, PathBuf};
-
-use crate::document::Document;
-use crate::problem::Problems;
+use std::path::PathBuf;
 
 pub use consumer::{CertificateMatch, Consumer};
 pub use integration::{HttpProxy, Integration, IntegrationKind, Mock, TargetAddress, UpstreamTls};
