@@ -5,6 +5,7 @@
 
 mod authority;
 mod framing;
+mod head;
 mod target;
 
 use http::HeaderMap;
@@ -14,6 +15,8 @@ use crate::method::Method;
 use crate::shape::PathShapes;
 
 pub use authority::host_of;
+pub use framing::{BodyFollower, Framing};
+pub use head::{Head, HeadLimits, HeadRefused, read_head};
 
 /// Why bytes are not a request, in words for the log. The caller learns only "malformed".
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
