@@ -16,12 +16,13 @@ pub mod integration;
 pub mod limit;
 // 4: Hit, identity and signature → Permit
 pub mod authorize;
-// 3: who called, which route, is the signature right; how answers and events look
+// 3: who called, whom we trust, which route, is the signature right; how events look
 pub mod identity;
 pub mod response;
 pub mod route;
 pub mod signature;
 pub mod telemetry;
+pub mod tls;
 // 2: what an operator wrote, what a caller sent, how we say no
 pub mod call;
 pub mod config;
