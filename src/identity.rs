@@ -41,6 +41,28 @@ pub struct AlternativeNames {
     pub ip: Vec<IpAddr>,
 }
 
+/// What a connection says of the caller, before any request.
+#[derive(Clone, Copy, Debug)]
+pub struct Caller<'a> {
+    /// The certificate it showed, as it is judged now.
+    pub certificate: Shown<'a>,
+    /// The server name it asked for in the handshake.
+    pub sni: Option<&'a str>,
+    /// Whether the connection is TLS.
+    pub secure: bool,
+}
+
+/// A caller's certificate in the light of today's trust.
+#[derive(Clone, Copy, Debug)]
+pub enum Shown<'a> {
+    /// None was shown.
+    Nothing,
+    /// It is trusted, and this is who it says the caller is.
+    Trusted(&'a Identity),
+    /// It was trusted once and is not any more, for this reason.
+    Untrusted(&'static str),
+}
+
 /// Why a certificate is no identity.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum IdentityError {

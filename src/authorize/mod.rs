@@ -1,1 +1,254 @@
-//! To be furnished.
+//! Whether a call may take its route. In: a `Hit`, what the connection shows, the call and
+//! the time. Out: a `Permit`, the wish to see the body first, or a `Refusal`.
+//! A route that could be served without its policy does not compile: what comes later takes
+//! a `Permit`, and only [`Authorizer::check`] makes one.
+
+mod consumers;
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use crate::call::Call;
+use crate::clock::UtcTime;
+use crate::config::{Config, Demand, Policy, Proof, SignatureDemand};
+use crate::credential::CredentialStore;
+use crate::identity::{Caller, Identity, Shown};
+use crate::names::ConsumerName;
+use crate::refusal::Refusal;
+use crate::route::Hit;
+use crate::signature::{self, BodyDuty, KeyRing, KnownBody, Outcome};
+
+use consumers::Consumers;
+
+/// Policies, consumers and keys, compiled.
+pub struct Authorizer {
+    consumers: Consumers,
+    /// The policy of each route, by the route's place in the configuration.
+    policies: Vec<Arc<Policy>>,
+    keys: KeyRing,
+}
+
+/// The proof that a call may take its route.
+#[derive(Debug)]
+pub struct Permit<'r> {
+    hit: Hit<'r>,
+    consumer: Option<ConsumerName>,
+    duty: BodyDuty,
+}
+
+impl<'r> Permit<'r> {
+    /// The route that may be taken.
+    pub fn hit(&self) -> &Hit<'r> {
+        &self.hit
+    }
+
+    /// Who calls; `None` on an open route.
+    pub fn consumer(&self) -> Option<&ConsumerName> {
+        self.consumer.as_ref()
+    }
+
+    /// What the body still owes.
+    pub fn duty(&self) -> &BodyDuty {
+        &self.duty
+    }
+}
+
+/// What a check comes to, when it is no refusal.
+#[derive(Debug)]
+pub enum Verdict<'r> {
+    /// The call may take its route.
+    Permitted(Permit<'r>),
+    /// The signature covers a body whose hash the header does not tell: read it, at most
+    /// `limit` bytes, and check again with its hash.
+    NeedsBody {
+        /// The largest body that is read for this.
+        limit: u64,
+    },
+}
+
+/// What a signature came to.
+enum Signature {
+    Absent,
+    Right(ConsumerName, BodyDuty),
+    NeedsBody(u64),
+}
+
+impl Authorizer {
+    /// Compiles a valid configuration.
+    pub fn new(config: &Config, store: Arc<CredentialStore>) -> Self {
+        let policies = config.policies.iter().cloned().map(Arc::new);
+        let policies: Vec<Arc<Policy>> = policies.collect();
+        let of_route = |name: &_| policies.iter().find(|policy| policy.name == *name);
+        Self {
+            consumers: Consumers::new(&config.consumers),
+            policies: config
+                .routes
+                .iter()
+                .map(|route| of_route(&route.policy).expect("Config::load checks the policy"))
+                .cloned()
+                .collect(),
+            keys: KeyRing::new(store),
+        }
+    }
+
+    /// The policy of a route.
+    pub fn policy(&self, hit: &Hit<'_>) -> &Policy {
+        &self.policies[hit.index()]
+    }
+
+    /// The consumer to whom a certificate belongs.
+    pub fn consumer_of(&self, identity: &Identity) -> Option<&ConsumerName> {
+        self.consumers.by_certificate(identity)
+    }
+
+    /// Checks a call against its route's policy.
+    ///
+    /// # Errors
+    /// Whatever the policy demands and the call does not show, or shows wrongly.
+    pub fn check<'r>(
+        &self,
+        hit: Hit<'r>,
+        caller: &Caller<'_>,
+        call: &Call<'_>,
+        body: KnownBody,
+        now: UtcTime,
+    ) -> Result<Verdict<'r>, Refusal> {
+        let policy = self.policy(&hit);
+        let (proof, all) = match &policy.demand {
+            Demand::Open => return Ok(permitted(hit, None, BodyDuty::None)),
+            Demand::AllOf(proof) => (proof, true),
+            Demand::AnyOf(proof) => (proof, false),
+        };
+        let by_certificate = match proof.certificate {
+            true => self.check_certificate(caller, call, all)?,
+            false => None,
+        };
+        let signature = match &proof.signature {
+            Some(demand) => self.check_signature(demand, caller, call, body, now)?,
+            None => Signature::Absent,
+        };
+        if all && proof.signature.is_some() && matches!(signature, Signature::Absent) {
+            return Err(Refusal::SignatureRequired);
+        }
+        let (by_signature, duty) = match signature {
+            Signature::Absent => (None, BodyDuty::None),
+            Signature::Right(consumer, duty) => (Some(consumer), duty),
+            Signature::NeedsBody(limit) => return Ok(Verdict::NeedsBody { limit }),
+        };
+        let consumer = match (by_certificate.cloned(), by_signature) {
+            (Some(one), Some(other)) if one != other => return Err(Refusal::ConsumerMismatch),
+            (Some(consumer), _) | (None, Some(consumer)) => consumer,
+            (None, None) => return Err(nothing_shown(proof, caller)),
+        };
+        match &policy.consumers {
+            Some(admitted) if !admitted.contains(&consumer) => Err(Refusal::ConsumerNotAllowed),
+            _ => Ok(permitted(hit, Some(consumer), duty)),
+        }
+    }
+
+    /// `None` when there is no certificate of a consumer and `must` is false.
+    fn check_certificate(
+        &self,
+        caller: &Caller<'_>,
+        call: &Call<'_>,
+        must: bool,
+    ) -> Result<Option<&ConsumerName>, Refusal> {
+        // The handshake was made for one name; a request for another one must not profit
+        // from it, or the policy of one host would open the other.
+        if caller.secure && !is_for(call.host(), caller.sni) {
+            return Err(Refusal::Misdirected);
+        }
+        let identity = match caller.certificate {
+            Shown::Trusted(identity) => identity,
+            Shown::Untrusted(why) => return Err(Refusal::CertificateUntrusted(why)),
+            Shown::Nothing if must => return Err(Refusal::CertificateRequired),
+            Shown::Nothing => return Ok(None),
+        };
+        match self.consumers.by_certificate(identity) {
+            None if must => Err(Refusal::CertificateUnknown),
+            found => Ok(found),
+        }
+    }
+
+    fn check_signature(
+        &self,
+        demand: &SignatureDemand,
+        caller: &Caller<'_>,
+        call: &Call<'_>,
+        body: KnownBody,
+        now: UtcTime,
+    ) -> Result<Signature, Refusal> {
+        let Some(presented) = signature::present(call)? else {
+            return Ok(Signature::Absent);
+        };
+        let outcome =
+            signature::verify(&presented, call, demand, &self.keys, caller.secure, now, body)?;
+        match outcome {
+            Outcome::NeedsBody => Ok(Signature::NeedsBody(demand.max_buffered_body_bytes)),
+            Outcome::Verified(duty) => {
+                let consumer = self.consumers.by_credential(presented.credential_id());
+                let consumer = consumer.ok_or(Refusal::SignatureMismatch(
+                    "the signature is right, but no consumer claims its credential",
+                ))?;
+                Ok(Signature::Right(consumer.clone(), duty))
+            }
+        }
+    }
+}
+
+fn permitted(hit: Hit<'_>, consumer: Option<ConsumerName>, duty: BodyDuty) -> Verdict<'_> {
+    Verdict::Permitted(Permit {
+        hit,
+        consumer,
+        duty,
+    })
+}
+
+/// An `any_of` policy of which nothing was shown: say what would help.
+fn nothing_shown(proof: &Proof, caller: &Caller<'_>) -> Refusal {
+    match (&proof.signature, caller.certificate) {
+        (Some(_), _) => Refusal::SignatureRequired,
+        (None, Shown::Trusted(_)) => Refusal::CertificateUnknown,
+        (None, _) => Refusal::CertificateRequired,
+    }
+}
+
+/// Whether a request for `host` belongs on a connection whose handshake named `sni`. Without
+/// a name in the handshake only an address can be meant (RFC 6066 §3 allows none there).
+fn is_for(host: &str, sni: Option<&str>) -> bool {
+    let plain = |name: &str| name.strip_suffix('.').unwrap_or(name).len();
+    match sni {
+        Some(sni) => host[..plain(host)].eq_ignore_ascii_case(&sni[..plain(sni)]),
+        None => {
+            let address = host.trim_start_matches('[').trim_end_matches(']');
+            address.parse::<IpAddr>().is_ok()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_for;
+
+    #[test]
+    fn a_request_belongs_to_the_name_of_its_handshake() {
+        for (host, sni) in [
+            ("a.example", Some("a.example")),
+            ("A.Example.", Some("a.example")),
+            ("127.0.0.1", None),
+            ("[::1]", None),
+        ] {
+            assert!(is_for(host, sni), "{host} {sni:?}");
+        }
+        for (host, sni) in [
+            ("b.example", Some("a.example")),
+            ("a.example.evil", Some("a.example")),
+            ("x.a.example", Some("a.example")),
+            ("127.0.0.1", Some("a.example")),
+            ("a.example", None),
+            ("localhost", None),
+        ] {
+            assert!(!is_for(host, sni), "{host} {sni:?}");
+        }
+    }
+}

@@ -1,1 +1,87 @@
-//! To be furnished.
+//! The stages in order, over one snapshot: route, policy, limits, plan. Pure and
+//! synchronous: the same function serves traffic, tests, `routes explain` and the benches.
+//! In: a call, what its connection shows, the time. Out: what to do, or a `Refusal`.
+
+pub mod body;
+pub mod explain;
+
+use std::sync::Arc;
+
+use crate::authorize::Verdict;
+use crate::call::{Body, Call};
+use crate::clock::UtcTime;
+use crate::config::Route;
+use crate::identity::Caller;
+use crate::integration::Plan;
+use crate::limit;
+use crate::refusal::Refusal;
+use crate::signature::KnownBody;
+use crate::snapshot::Snapshot;
+
+/// What is to be done with a call.
+pub enum Decision {
+    /// Answer it.
+    Serve(Plan),
+    /// Read its body, at most `limit` bytes, and decide again with the hash.
+    ReadBody {
+        /// The largest body that is read.
+        limit: u64,
+    },
+}
+
+/// A decision, and the route that it was taken on: the log tells it for refusals as well.
+pub struct Decided {
+    /// `None` when no route was found.
+    pub route: Option<Arc<Route>>,
+    /// What to do, or why not.
+    pub outcome: Result<Decision, Refusal>,
+}
+
+/// Everything about a call but the call itself.
+pub struct Circumstances<'a> {
+    /// What the connection shows.
+    pub caller: Caller<'a>,
+    /// What is known of the body.
+    pub body: KnownBody,
+    /// The largest body of the listener.
+    pub max_body_bytes: u64,
+    /// The time of the request.
+    pub now: UtcTime,
+}
+
+/// Decides about a call.
+pub fn decide(snapshot: &Snapshot, call: &Call<'_>, around: &Circumstances<'_>) -> Decided {
+    match snapshot.routes().find(call) {
+        Err(refusal) => Decided {
+            route: None,
+            outcome: Err(refusal),
+        },
+        Ok(hit) => Decided {
+            route: Some(hit.route().clone()),
+            outcome: answer(snapshot, hit, call, around),
+        },
+    }
+}
+
+fn answer(
+    snapshot: &Snapshot,
+    hit: crate::route::Hit<'_>,
+    call: &Call<'_>,
+    around: &Circumstances<'_>,
+) -> Result<Decision, Refusal> {
+    let most = hit.route().max_body_bytes.unwrap_or(around.max_body_bytes);
+    let authorizer = snapshot.authorizer();
+    let verdict = authorizer.check(hit, &around.caller, call, around.body, around.now)?;
+    let permit = match verdict {
+        Verdict::Permitted(permit) => permit,
+        Verdict::NeedsBody { limit } => {
+            let limit = limit.min(most);
+            return match call.body() {
+                Body::Length(length) if length > limit => Err(Refusal::BodyTooLarge),
+                _ => Ok(Decision::ReadBody { limit }),
+            };
+        }
+    };
+    let pass = limit::spend(permit, call, around.max_body_bytes)?;
+    Ok(Decision::Serve(snapshot.integrations().plan(pass)))
+}

@@ -1,1 +1,117 @@
-//! To be furnished.
+//! What answers a route. In: a `Pass`. Out: a `Plan` that the server carries out.
+//! A new kind of integration is a file here, a line in `Plan`, and its section in `config/`.
+
+mod http_proxy;
+mod mock;
+
+use std::sync::Arc;
+
+use crate::config::{Config, IntegrationKind, Route};
+use crate::limit::Pass;
+use crate::names::ConsumerName;
+use crate::problem::Problems;
+use crate::signature::BodyDuty;
+
+pub use http_proxy::{Attempt, Upstream};
+pub use mock::MockAnswer;
+
+/// Every integration, by the place of the routes that it answers.
+pub struct Integrations {
+    of_route: Vec<Answer>,
+}
+
+/// What answers, compiled.
+#[derive(Clone)]
+pub enum Answer {
+    /// An upstream.
+    Proxy(Arc<Upstream>),
+    /// The gateway itself.
+    Mock(Arc<MockAnswer>),
+}
+
+/// A call that is to be answered, and how. Only [`Integrations::plan`] makes one, and only
+/// from a `Pass`.
+pub struct Plan {
+    answer: Answer,
+    route: Arc<Route>,
+    consumer: Option<ConsumerName>,
+    duty: BodyDuty,
+    max_body_bytes: u64,
+}
+
+impl Plan {
+    /// What answers.
+    pub fn answer(&self) -> &Answer {
+        &self.answer
+    }
+
+    /// The route taken.
+    pub fn route(&self) -> &Arc<Route> {
+        &self.route
+    }
+
+    /// Who calls; `None` on an open route.
+    pub fn consumer(&self) -> Option<&ConsumerName> {
+        self.consumer.as_ref()
+    }
+
+    /// What the body still owes.
+    pub fn duty(&self) -> &BodyDuty {
+        &self.duty
+    }
+
+    /// The largest body.
+    pub fn max_body_bytes(&self) -> u64 {
+        self.max_body_bytes
+    }
+}
+
+impl Integrations {
+    /// Opens what the integrations of a valid configuration name: authorities and addresses.
+    ///
+    /// # Errors
+    /// Every file that cannot be used and every name that has no address.
+    pub fn open(config: &Config) -> Result<Self, Problems> {
+        let mut problems = Problems::default();
+        let mut opened = Vec::new();
+        for integration in &config.integrations {
+            match &integration.kind {
+                IntegrationKind::Mock(mock) => {
+                    let answer = Answer::Mock(Arc::new(MockAnswer::new(mock)));
+                    opened.push((&integration.name, answer));
+                }
+                IntegrationKind::HttpProxy(proxy) => {
+                    match Upstream::open(&config.file, &integration.name, proxy) {
+                        Ok(upstream) => {
+                            opened.push((&integration.name, Answer::Proxy(Arc::new(upstream))));
+                        }
+                        Err(found) => problems.extend(found),
+                    }
+                }
+            }
+        }
+        if !problems.is_empty() {
+            return Err(problems);
+        }
+        let find = |route: &Route| opened.iter().find(|(name, _)| **name == route.integration);
+        let of_route = config.routes.iter().map(|route| {
+            let (_, answer) = find(route).expect("Config::load checks the integration");
+            answer.clone()
+        });
+        Ok(Self {
+            of_route: of_route.collect(),
+        })
+    }
+
+    /// Plans the answer to a call that has its pass.
+    pub fn plan(&self, pass: Pass<'_>) -> Plan {
+        let permit = pass.permit();
+        Plan {
+            answer: self.of_route[permit.hit().index()].clone(),
+            route: permit.hit().route().clone(),
+            consumer: permit.consumer().cloned(),
+            duty: *permit.duty(),
+            max_body_bytes: pass.max_body_bytes(),
+        }
+    }
+}

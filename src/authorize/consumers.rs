@@ -1,0 +1,60 @@
+//! Which consumer a certificate or a credential belongs to.
+//! In: the configured consumers. Out: a name, or none; two that fit are none as well.
+
+use std::collections::HashMap;
+
+use crate::config::{CertificateMatch, Consumer};
+use crate::identity::Identity;
+use crate::names::{ConsumerName, CredentialId};
+
+/// The consumers, by what they are known by.
+pub(super) struct Consumers {
+    certificates: Vec<(CertificateMatch, ConsumerName)>,
+    credentials: HashMap<CredentialId, ConsumerName>,
+}
+
+impl Consumers {
+    pub(super) fn new(consumers: &[Consumer]) -> Self {
+        let certificates = consumers.iter().flat_map(|consumer| {
+            let one = |form: &CertificateMatch| (form.clone(), consumer.name.clone());
+            consumer.certificates.iter().map(one).collect::<Vec<_>>()
+        });
+        let credentials = consumers.iter().flat_map(|consumer| {
+            let one = |id: &CredentialId| (id.clone(), consumer.name.clone());
+            consumer.credentials.iter().map(one).collect::<Vec<_>>()
+        });
+        Self {
+            certificates: certificates.collect(),
+            credentials: credentials.collect(),
+        }
+    }
+
+    pub(super) fn by_credential(&self, id: &str) -> Option<&ConsumerName> {
+        self.credentials.get(id)
+    }
+
+    /// A certificate that fits two consumers is nobody's: which one was meant is a guess.
+    pub(super) fn by_certificate(&self, identity: &Identity) -> Option<&ConsumerName> {
+        let mut fitting = self
+            .certificates
+            .iter()
+            .filter(|(form, _)| fits(form, identity))
+            .map(|(_, name)| name);
+        let first = fitting.next()?;
+        fitting.all(|other| other == first).then_some(first)
+    }
+}
+
+fn fits(form: &CertificateMatch, identity: &Identity) -> bool {
+    let names = identity.names();
+    let holds = |wanted: &Option<String>, all: &[String]| {
+        wanted.as_ref().is_none_or(|name| all.contains(name))
+    };
+    holds(&form.san_uri, &names.uri)
+        && holds(&form.san_dns, &names.dns)
+        && holds(&form.san_email, &names.email)
+        && form.san_ip.is_none_or(|ip| names.ip.contains(&ip))
+        && form.subject.as_ref().is_none_or(|subject| subject == identity.subject())
+        && form.fingerprint.is_none_or(|hash| hash == *identity.fingerprint())
+        && form.public_key.is_none_or(|hash| hash == *identity.public_key())
+}

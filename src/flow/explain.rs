@@ -1,0 +1,143 @@
+//! What a request would meet, in words: for `routes explain`.
+//! In: a snapshot, a call and perhaps a certificate. Out: lines for a person, and whether
+//! the call could be served. Runs the very stages that serve traffic.
+
+use std::fmt::Write as _;
+
+use crate::call::{Body, Call};
+use crate::clock::UtcTime;
+use crate::config::{Demand, Policy, Proof, SignatureDemand, SignatureProfile};
+use crate::identity::{Caller, Identity, Shown};
+use crate::refusal::Refusal;
+use crate::signature::KnownBody;
+use crate::snapshot::Snapshot;
+
+use super::{Circumstances, Decision, decide};
+
+/// What a request would meet.
+pub struct Explanation {
+    /// For a person to read.
+    pub text: String,
+    /// Whether it could be served, given a right signature where one is needed.
+    pub served: bool,
+}
+
+/// Explains what `call` would meet when its connection shows `identity`.
+pub fn explain(
+    snapshot: &Snapshot,
+    call: &Call<'_>,
+    identity: Option<&Identity>,
+    now: UtcTime,
+) -> Explanation {
+    let mut text = String::new();
+    let hit = match snapshot.routes().find(call) {
+        Ok(hit) => hit,
+        Err(refusal) => {
+            refused(&mut text, &refusal);
+            return Explanation { text, served: false };
+        }
+    };
+    let route = hit.route();
+    let policy = snapshot.authorizer().policy(&hit);
+    let _ = writeln!(text, "route        {}", route.name);
+    let _ = writeln!(text, "path         {}", route.path);
+    let _ = writeln!(text, "integration  {}", route.integration);
+    let _ = writeln!(text, "policy       {}: {}", policy.name, demand(policy));
+    if let Some(consumers) = &policy.consumers {
+        let names: Vec<&str> = consumers.iter().map(|name| name.as_str()).collect();
+        let _ = writeln!(text, "admits       {}", names.join(", "));
+    }
+    if let Some(identity) = identity {
+        describe_identity(&mut text, snapshot, identity);
+    }
+    let served = outcome(&mut text, snapshot, call, identity, now);
+    Explanation { text, served }
+}
+
+fn outcome(
+    text: &mut String,
+    snapshot: &Snapshot,
+    call: &Call<'_>,
+    identity: Option<&Identity>,
+    now: UtcTime,
+) -> bool {
+    let certificate = match identity {
+        None => Shown::Nothing,
+        Some(identity) if identity.is_valid_at(now) => Shown::Trusted(identity),
+        Some(_) => Shown::Untrusted("the certificate is outside its validity"),
+    };
+    let around = Circumstances {
+        caller: Caller {
+            certificate,
+            sni: call.host().parse::<std::net::IpAddr>().is_err().then_some(call.host()),
+            secure: true,
+        },
+        body: match call.body() {
+            Body::Empty => KnownBody::Empty,
+            _ => KnownBody::Unread,
+        },
+        max_body_bytes: u64::MAX,
+        now,
+    };
+    match decide(snapshot, call, &around).outcome {
+        Ok(Decision::Serve(plan)) => {
+            let consumer = plan.consumer().map_or("anyone", |name| name.as_str());
+            let _ = writeln!(text, "outcome      served, as {consumer}");
+            true
+        }
+        Ok(Decision::ReadBody { .. }) => {
+            let _ = writeln!(text, "outcome      served when the signature is right");
+            true
+        }
+        Err(Refusal::SignatureRequired) => {
+            let _ = writeln!(text, "outcome      served when it is signed; unsigned: 401 signature_required");
+            true
+        }
+        Err(refusal) => {
+            refused(text, &refusal);
+            false
+        }
+    }
+}
+
+fn refused(text: &mut String, refusal: &Refusal) {
+    let (status, code, message) = (refusal.status(), refusal.code(), refusal.message());
+    let _ = writeln!(text, "outcome      refused: {status} {code}: {message}");
+    if !refusal.detail().is_empty() {
+        let _ = writeln!(text, "             ({})", refusal.detail());
+    }
+    if let Refusal::MethodNotAllowed { allow } = refusal {
+        let _ = writeln!(text, "             (allowed: {allow})");
+    }
+}
+
+fn describe_identity(text: &mut String, snapshot: &Snapshot, identity: &Identity) {
+    let consumer = snapshot.authorizer().consumer_of(identity);
+    let consumer = consumer.map_or("no consumer", |name| name.as_str());
+    let _ = writeln!(text, "certificate  {}, of {consumer}", identity.subject());
+    let _ = writeln!(text, "             valid {} to {}", identity.not_before(), identity.not_after());
+}
+
+fn demand(policy: &Policy) -> String {
+    match &policy.demand {
+        Demand::Open => "anyone may call".to_owned(),
+        Demand::AllOf(proof) => proofs(proof, " and "),
+        Demand::AnyOf(proof) => proofs(proof, " or "),
+    }
+}
+
+fn proofs(proof: &Proof, joint: &str) -> String {
+    let certificate = proof.certificate.then(|| "a client certificate".to_owned());
+    let signature = proof.signature.as_ref().map(signature);
+    let all: Vec<String> = certificate.into_iter().chain(signature).collect();
+    all.join(joint)
+}
+
+fn signature(demand: &SignatureDemand) -> String {
+    let profile = match demand.profile {
+        SignatureProfile::Aws => "aws",
+        SignatureProfile::S3 => "s3",
+    };
+    let SignatureDemand { service, region, .. } = demand;
+    format!("a SigV4 signature for {service} in {region} ({profile} profile)")
+}
