@@ -108,8 +108,12 @@ fn open_store(config: &Config, problems: &mut Problems) -> Arc<CredentialStore> 
     // With a store that cannot be read, every credential would be reported as missing too.
     if problems.is_empty() {
         for consumer in &config.consumers {
-            let checked =
-                credential::check_consumer(&consumer.name, &consumer.credentials, &store, UtcTime::now());
+            let checked = credential::check_consumer(
+                &consumer.name,
+                &consumer.credentials,
+                &store,
+                UtcTime::now(),
+            );
             for text in checked.err().into_iter().flatten() {
                 problems.add(&config.file, consumer.line, text);
             }
@@ -128,9 +132,10 @@ fn open_listeners(
         let before = previous
             .and_then(|before| before.listener(&settings.name))
             .and_then(|listener| listener.tls.as_deref());
-        let tls = settings.tls.as_ref().map(|tls| {
-            TlsGeneration::open(&config.file, settings, tls, before).map(Arc::new)
-        });
+        let tls = settings
+            .tls
+            .as_ref()
+            .map(|tls| TlsGeneration::open(&config.file, settings, tls, before).map(Arc::new));
         match tls.transpose() {
             Ok(tls) => {
                 let settings = Arc::new(settings.clone());

@@ -54,7 +54,14 @@ fn fits(form: &CertificateMatch, identity: &Identity) -> bool {
         && holds(&form.san_dns, &names.dns)
         && holds(&form.san_email, &names.email)
         && form.san_ip.is_none_or(|ip| names.ip.contains(&ip))
-        && form.subject.as_ref().is_none_or(|subject| subject == identity.subject())
-        && form.fingerprint.is_none_or(|hash| hash == *identity.fingerprint())
-        && form.public_key.is_none_or(|hash| hash == *identity.public_key())
+        && form
+            .subject
+            .as_ref()
+            .is_none_or(|subject| subject == identity.subject())
+        && form
+            .fingerprint
+            .is_none_or(|hash| hash == *identity.fingerprint())
+        && form
+            .public_key
+            .is_none_or(|hash| hash == *identity.public_key())
 }

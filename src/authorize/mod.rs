@@ -181,8 +181,15 @@ impl Authorizer {
         let Some(presented) = signature::present(call)? else {
             return Ok(Signature::Absent);
         };
-        let outcome =
-            signature::verify(&presented, call, demand, &self.keys, caller.secure, now, body)?;
+        let outcome = signature::verify(
+            &presented,
+            call,
+            demand,
+            &self.keys,
+            caller.secure,
+            now,
+            body,
+        )?;
         match outcome {
             Outcome::NeedsBody => Ok(Signature::NeedsBody(demand.max_buffered_body_bytes)),
             Outcome::Verified(duty) => {

@@ -115,7 +115,10 @@ mod tests {
     fn a_body_over_its_limit_is_refused_before_the_byte_too_many_goes_on() {
         let mut watch = BodyWatch::new(&BodyDuty::None, 5);
         let (out, end) = run(&mut watch, &[b"abc", b"def", b""]);
-        assert_eq!((out.as_slice(), end), (&b"abc"[..], Err(Refusal::BodyTooLarge)));
+        assert_eq!(
+            (out.as_slice(), end),
+            (&b"abc"[..], Err(Refusal::BodyTooLarge))
+        );
     }
 
     proptest! {

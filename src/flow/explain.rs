@@ -34,7 +34,10 @@ pub fn explain(
         Ok(hit) => hit,
         Err(refusal) => {
             refused(&mut text, &refusal);
-            return Explanation { text, served: false };
+            return Explanation {
+                text,
+                served: false,
+            };
         }
     };
     let route = hit.route();
@@ -69,7 +72,11 @@ fn outcome(
     let around = Circumstances {
         caller: Caller {
             certificate,
-            sni: call.host().parse::<std::net::IpAddr>().is_err().then_some(call.host()),
+            sni: call
+                .host()
+                .parse::<std::net::IpAddr>()
+                .is_err()
+                .then_some(call.host()),
             secure: true,
         },
         body: match call.body() {
@@ -90,7 +97,10 @@ fn outcome(
             true
         }
         Err(Refusal::SignatureRequired) => {
-            let _ = writeln!(text, "outcome      served when it is signed; unsigned: 401 signature_required");
+            let _ = writeln!(
+                text,
+                "outcome      served when it is signed; unsigned: 401 signature_required"
+            );
             true
         }
         Err(refusal) => {
@@ -115,7 +125,12 @@ fn describe_identity(text: &mut String, snapshot: &Snapshot, identity: &Identity
     let consumer = snapshot.authorizer().consumer_of(identity);
     let consumer = consumer.map_or("no consumer", |name| name.as_str());
     let _ = writeln!(text, "certificate  {}, of {consumer}", identity.subject());
-    let _ = writeln!(text, "             valid {} to {}", identity.not_before(), identity.not_after());
+    let _ = writeln!(
+        text,
+        "             valid {} to {}",
+        identity.not_before(),
+        identity.not_after()
+    );
 }
 
 fn demand(policy: &Policy) -> String {
@@ -138,6 +153,8 @@ fn signature(demand: &SignatureDemand) -> String {
         SignatureProfile::Aws => "aws",
         SignatureProfile::S3 => "s3",
     };
-    let SignatureDemand { service, region, .. } = demand;
+    let SignatureDemand {
+        service, region, ..
+    } = demand;
     format!("a SigV4 signature for {service} in {region} ({profile} profile)")
 }

@@ -42,11 +42,7 @@ impl Upstream {
     ///
     /// # Errors
     /// A bundle that cannot be used or a name without address.
-    pub fn open(
-        file: &Path,
-        name: &IntegrationName,
-        proxy: &HttpProxy,
-    ) -> Result<Self, Problems> {
+    pub fn open(file: &Path, name: &IntegrationName, proxy: &HttpProxy) -> Result<Self, Problems> {
         let mut problems = Problems::default();
         let mut addresses = Vec::new();
         for target in &proxy.targets {
@@ -65,7 +61,10 @@ impl Upstream {
             name: name.clone(),
             peers: addresses.iter().map(template).collect(),
             next: AtomicUsize::new(0),
-            host: proxy.host.as_deref().and_then(|host| HeaderValue::from_str(host).ok()),
+            host: proxy
+                .host
+                .as_deref()
+                .and_then(|host| HeaderValue::from_str(host).ok()),
             retries: proxy.connect_retries,
         })
     }
@@ -117,7 +116,11 @@ fn peer(
     authorities: Option<&Authorities>,
 ) -> HttpPeer {
     let server_name = proxy.tls.as_ref().map(|tls| tls.server_name.clone());
-    let mut peer = HttpPeer::new(address, proxy.tls.is_some(), server_name.unwrap_or_default());
+    let mut peer = HttpPeer::new(
+        address,
+        proxy.tls.is_some(),
+        server_name.unwrap_or_default(),
+    );
     // Pingora's pool does not look at authorities when it hands out a connection; this does.
     peer.group_key = group(name, authorities);
     let options = &mut peer.options;

@@ -1,1 +1,54 @@
-//! To be furnished.
+//! What the gateway tells of itself: one access-log line and a few counters for each event.
+//! In: a `Record`, told once when a request or a handshake has ended. Out: a line of JSON,
+//! Prometheus metrics. Labels come from configured names, never from what a caller sent.
+
+mod access_log;
+mod metrics;
+mod record;
+
+use crate::config::AccessLog;
+
+pub use access_log::AccessLogWriter;
+pub use metrics::{HandshakeResult, Metrics};
+pub use record::{ConnectionRecord, Record, RequestRecord, log_time};
+
+/// The log and the counters, shared by all that happens.
+pub struct Telemetry {
+    log: AccessLogWriter,
+    metrics: Metrics,
+}
+
+impl Telemetry {
+    /// Opens the access log.
+    ///
+    /// # Errors
+    /// The log's file cannot be opened.
+    pub fn open(log: &AccessLog) -> std::io::Result<Self> {
+        Ok(Self {
+            log: AccessLogWriter::open(log)?,
+            metrics: Metrics::new(),
+        })
+    }
+
+    /// Tells an event, once.
+    pub fn tell(&self, record: &Record<'_>) {
+        match record {
+            Record::Request(request) => self.metrics.request(request),
+            Record::Refused(refused) => self.metrics.refused_unrouted(refused),
+            Record::Handshake(_) => {}
+        }
+        if !self.log.write(record) {
+            self.metrics.log_lines_dropped.inc();
+        }
+    }
+
+    /// The counters.
+    pub fn metrics(&self) -> &Metrics {
+        &self.metrics
+    }
+
+    /// Waits until every line is written. Called once, when nothing more will be told.
+    pub fn close(&self) {
+        self.log.close();
+    }
+}

@@ -1,0 +1,102 @@
+//! Writes the access log from a thread of its own, so that no request waits for a disk.
+//! In: records. Out: a line of JSON each. A log that cannot keep up loses lines, which is
+//! counted; it never holds up traffic.
+
+use std::fs::OpenOptions;
+use std::io::{self, BufWriter, Write};
+use std::sync::Mutex;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use crate::config::AccessLog;
+
+use super::Record;
+
+/// Lines that may wait for the writer.
+const QUEUE: usize = 16 * 1024;
+/// How long a written line may stay in the buffer.
+const FLUSH: Duration = Duration::from_millis(200);
+
+/// The way to the log.
+pub struct AccessLogWriter {
+    /// Taken away when the log closes.
+    queue: Mutex<Option<(SyncSender<Vec<u8>>, JoinHandle<()>)>>,
+    sender: Option<SyncSender<Vec<u8>>>,
+}
+
+impl AccessLogWriter {
+    /// Opens the log.
+    ///
+    /// # Errors
+    /// Its file cannot be opened for appending.
+    pub fn open(log: &AccessLog) -> io::Result<Self> {
+        let out: Box<dyn Write + Send> = match log {
+            AccessLog::Off => {
+                return Ok(Self {
+                    queue: Mutex::new(None),
+                    sender: None,
+                });
+            }
+            AccessLog::Stdout => Box::new(io::stdout()),
+            AccessLog::File(path) => {
+                Box::new(OpenOptions::new().create(true).append(true).open(path)?)
+            }
+        };
+        let (sender, lines) = sync_channel(QUEUE);
+        let thread = std::thread::Builder::new()
+            .name("access-log".to_owned())
+            .spawn(move || write_lines(&lines, BufWriter::new(out)))?;
+        Ok(Self {
+            queue: Mutex::new(Some((sender.clone(), thread))),
+            sender: Some(sender),
+        })
+    }
+
+    /// Queues a line; false when it is lost because the queue is full.
+    pub fn write(&self, record: &Record<'_>) -> bool {
+        let Some(sender) = &self.sender else {
+            return true;
+        };
+        let mut line = Vec::with_capacity(512);
+        if serde_json::to_writer(&mut line, record).is_err() {
+            return false;
+        }
+        line.push(b'\n');
+        sender.try_send(line).is_ok()
+    }
+
+    /// Waits until what is queued is written.
+    pub fn close(&self) {
+        let taken = match self.queue.lock() {
+            Ok(mut queue) => queue.take(),
+            Err(_) => None,
+        };
+        if let Some((sender, thread)) = taken {
+            // An empty line is the end: other senders live as long as the process.
+            let _ = sender.send(Vec::new());
+            let _ = thread.join();
+        }
+    }
+}
+
+fn write_lines(lines: &Receiver<Vec<u8>>, mut out: BufWriter<Box<dyn Write + Send>>) {
+    let mut dirty = false;
+    loop {
+        match lines.recv_timeout(FLUSH) {
+            Ok(line) if line.is_empty() => break,
+            Ok(line) => {
+                // A full disk must not stop the gateway; the next lines try again.
+                let _ = out.write_all(&line);
+                dirty = true;
+            }
+            Err(RecvTimeoutError::Timeout) if dirty => {
+                let _ = out.flush();
+                dirty = false;
+            }
+            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => break,
+        }
+    }
+    let _ = out.flush();
+}

@@ -1,0 +1,289 @@
+//! The counters, in a registry of their own, as Prometheus reads them.
+
+use std::time::Duration;
+
+use prometheus::{
+    Encoder as _, Gauge, GaugeVec, Histogram, HistogramOpts, HistogramVec, IntCounter,
+    IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder,
+};
+
+use super::record::{ConnectionRecord, RequestRecord};
+
+/// How a handshake ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HandshakeResult {
+    /// A new session.
+    Full,
+    /// A session taken up again.
+    Resumed,
+    /// TLS could not be agreed, or the caller's certificate was refused.
+    Failed,
+    /// It did not end in time.
+    TimedOut,
+}
+
+impl HandshakeResult {
+    /// The word for it in logs and metrics.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Full => "full",
+            Self::Resumed => "resumed",
+            Self::Failed => "failed",
+            Self::TimedOut => "timed_out",
+        }
+    }
+}
+
+/// Every metric.
+pub struct Metrics {
+    registry: Registry,
+    requests: IntCounterVec,
+    refusals: IntCounterVec,
+    handshakes: IntCounterVec,
+    gateway_seconds: HistogramVec,
+    upstream_seconds: HistogramVec,
+    decide_seconds: Histogram,
+    /// Connections that are open now, by listener.
+    pub connections: IntGaugeVec,
+    /// Connections turned away because too many were open, by listener and reason.
+    pub connections_refused: IntCounterVec,
+    /// Requests that are being served now.
+    pub requests_in_flight: IntGauge,
+    reloads: IntCounterVec,
+    config_version: Gauge,
+    certificate_expiry: GaugeVec,
+    /// Lines that the access log lost.
+    pub log_lines_dropped: IntCounter,
+}
+
+/// From a tenth of a millisecond to a minute.
+const SECONDS: [f64; 15] = [
+    0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0, 15.0,
+    60.0,
+];
+/// From half a microsecond to ten milliseconds.
+const SHORT_SECONDS: [f64; 10] = [5e-7, 1e-6, 2e-6, 5e-6, 1e-5, 2.5e-5, 5e-5, 1e-4, 1e-3, 1e-2];
+
+impl Default for Metrics {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Metrics {
+    /// All metrics, at zero.
+    pub fn new() -> Self {
+        let registry = Registry::new();
+        Self {
+            requests: counters(
+                &registry,
+                "requests_total",
+                "Requests, by route and status; route is empty when none was found.",
+                &["route", "status"],
+            ),
+            refusals: counters(&registry, "refusals_total", "Refusals by code.", &["code"]),
+            handshakes: counters(
+                &registry,
+                "handshakes_total",
+                "TLS handshakes by listener and result.",
+                &["listener", "result"],
+            ),
+            gateway_seconds: histograms(
+                &registry,
+                "gateway_seconds",
+                "Time of a request without the time of its upstream.",
+                &SECONDS,
+                &["route"],
+            ),
+            upstream_seconds: histograms(
+                &registry,
+                "upstream_seconds",
+                "Time from the connection to a target to the head of its answer.",
+                &SECONDS,
+                &["integration"],
+            ),
+            decide_seconds: decide_histogram(&registry),
+            connections: gauges(
+                &registry,
+                "connections",
+                "Open connections by listener.",
+                &["listener"],
+            ),
+            connections_refused: counters(
+                &registry,
+                "connections_refused_total",
+                "Connections turned away by listener and reason.",
+                &["listener", "reason"],
+            ),
+            requests_in_flight: register(
+                &registry,
+                IntGauge::new(named("requests_in_flight"), "Requests being served."),
+            ),
+            reloads: counters(
+                &registry,
+                "reloads_total",
+                "Reloads by result.",
+                &["result"],
+            ),
+            config_version: register(
+                &registry,
+                Gauge::new(
+                    named("config_version"),
+                    "The version of the configuration that serves; counts up with every reload.",
+                ),
+            ),
+            certificate_expiry: register(
+                &registry,
+                GaugeVec::new(
+                    opts(
+                        "certificate_expiry_timestamp_seconds",
+                        "When a listener's certificate expires, in seconds since 1970.",
+                    ),
+                    &["listener", "file"],
+                ),
+            ),
+            log_lines_dropped: register(
+                &registry,
+                IntCounter::new(
+                    named("access_log_lines_dropped_total"),
+                    "Lines that the access log lost.",
+                ),
+            ),
+            registry,
+        }
+    }
+
+    /// Counts a request that has ended.
+    pub fn request(&self, record: &RequestRecord<'_>) {
+        let route = record.route.unwrap_or_default();
+        let status = Status::new(record.status);
+        self.requests
+            .with_label_values(&[route, status.as_str()])
+            .inc();
+        if let Some(code) = record.refusal {
+            self.refusals.with_label_values(&[code]).inc();
+        }
+        let own = record.duration_ms - record.upstream_ms.unwrap_or_default();
+        self.gateway_seconds
+            .with_label_values(&[route])
+            .observe(own.max(0.0) / 1e3);
+        self.decide_seconds.observe(record.decide_us / 1e6);
+    }
+
+    /// Counts bytes that never became a request.
+    pub fn refused_unrouted(&self, record: &ConnectionRecord<'_>) {
+        let status = Status::new(record.status.unwrap_or_default());
+        self.requests
+            .with_label_values(&["", status.as_str()])
+            .inc();
+        self.refusals.with_label_values(&[record.code]).inc();
+    }
+
+    /// Counts a handshake.
+    pub fn handshake(&self, listener: &str, result: HandshakeResult) {
+        self.handshakes
+            .with_label_values(&[listener, result.as_str()])
+            .inc();
+    }
+
+    /// Notes how long an integration's target took to answer.
+    pub fn upstream(&self, integration: &str, took: Duration) {
+        self.upstream_seconds
+            .with_label_values(&[integration])
+            .observe(took.as_secs_f64());
+    }
+
+    /// Counts a reload that was published as `version`, or one that failed.
+    pub fn reload(&self, version: Option<u64>) {
+        let result = if version.is_some() {
+            "published"
+        } else {
+            "failed"
+        };
+        self.reloads.with_label_values(&[result]).inc();
+        if let Some(version) = version {
+            self.config_version.set(version as f64);
+        }
+    }
+
+    /// Tells the version that serves from the start.
+    pub fn started(&self, version: u64) {
+        self.config_version.set(version as f64);
+    }
+
+    /// Tells when certificates expire: every (listener, file, seconds since 1970).
+    pub fn certificates<'a>(&self, all: impl Iterator<Item = (&'a str, String, i64)>) {
+        self.certificate_expiry.reset();
+        for (listener, file, expiry) in all {
+            self.certificate_expiry
+                .with_label_values(&[listener, file.as_str()])
+                .set(expiry as f64);
+        }
+    }
+
+    /// Everything in Prometheus's text format.
+    pub fn text(&self) -> Vec<u8> {
+        let mut out = Vec::new();
+        // Writing to memory does not fail, and half a page is better than none.
+        let _ = TextEncoder::new().encode(&self.registry.gather(), &mut out);
+        out
+    }
+}
+
+/// A status as text, without an allocation.
+struct Status([u8; 3]);
+
+impl Status {
+    fn new(status: u16) -> Self {
+        let digit = |place: u16| b'0' + (status / place % 10) as u8;
+        Self([digit(100), digit(10), digit(1)])
+    }
+
+    fn as_str(&self) -> &str {
+        std::str::from_utf8(&self.0).unwrap_or("000")
+    }
+}
+
+fn named(name: &str) -> String {
+    format!("countersign_{name}")
+}
+
+fn opts(name: &str, help: &str) -> Opts {
+    Opts::new(named(name), help)
+}
+
+fn counters(registry: &Registry, name: &str, help: &str, labels: &[&str]) -> IntCounterVec {
+    register(registry, IntCounterVec::new(opts(name, help), labels))
+}
+
+fn gauges(registry: &Registry, name: &str, help: &str, labels: &[&str]) -> IntGaugeVec {
+    register(registry, IntGaugeVec::new(opts(name, help), labels))
+}
+
+fn histograms(
+    registry: &Registry,
+    name: &str,
+    help: &str,
+    buckets: &[f64],
+    labels: &[&str],
+) -> HistogramVec {
+    let opts = HistogramOpts::new(named(name), help).buckets(buckets.to_vec());
+    register(registry, HistogramVec::new(opts, labels))
+}
+
+fn decide_histogram(registry: &Registry) -> Histogram {
+    let help = "Time of deciding about a request: route, certificate, signature, limits.";
+    let opts = HistogramOpts::new(named("decide_seconds"), help).buckets(SHORT_SECONDS.to_vec());
+    register(registry, Histogram::with_opts(opts))
+}
+
+fn register<M>(registry: &Registry, metric: prometheus::Result<M>) -> M
+where
+    M: prometheus::core::Collector + Clone + 'static,
+{
+    let metric = metric.expect("the names above are valid");
+    registry
+        .register(Box::new(metric.clone()))
+        .expect("the names above are used once");
+    metric
+}

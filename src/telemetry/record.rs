@@ -1,0 +1,101 @@
+//! The shape of an access-log line. Every event kind has its own fields; all have `time`,
+//! `event`, `listener` and `peer`.
+
+use serde::Serialize;
+
+/// One event.
+#[derive(Serialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub enum Record<'a> {
+    /// A request that was understood, served or refused.
+    Request(RequestRecord<'a>),
+    /// Bytes that were refused before they became a request.
+    Refused(ConnectionRecord<'a>),
+    /// A handshake that failed.
+    Handshake(ConnectionRecord<'a>),
+}
+
+/// A request that was understood.
+#[derive(Serialize)]
+pub struct RequestRecord<'a> {
+    /// RFC 3339, with milliseconds.
+    pub time: String,
+    /// Its id, as the caller and the upstream saw it.
+    pub request_id: &'a str,
+    /// The listener's name.
+    pub listener: &'a str,
+    /// The caller's address.
+    pub peer: String,
+    /// `HTTP/1.1` or `HTTP/2`.
+    pub protocol: &'static str,
+    /// The method.
+    pub method: &'a str,
+    /// The authority, as sent.
+    pub host: &'a str,
+    /// The path as sent, without its query: queries hold secrets more often than paths.
+    pub path: &'a str,
+    /// The route's name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub route: Option<&'a str>,
+    /// The consumer's name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub consumer: Option<&'a str>,
+    /// The subject of the caller's certificate.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub certificate_subject: Option<&'a str>,
+    /// The serial number of the caller's certificate.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub certificate_serial: Option<&'a str>,
+    /// The version of TLS.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tls: Option<&'a str>,
+    /// The status that was sent; 0 when the caller had gone.
+    pub status: u16,
+    /// The refusal's code.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub refusal: Option<&'static str>,
+    /// What an operator should know about the refusal.
+    #[serde(skip_serializing_if = "str::is_empty")]
+    pub detail: &'static str,
+    /// The address of the target that was tried last.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub target: Option<String>,
+    /// Bytes of the request's body.
+    pub bytes_in: u64,
+    /// Bytes of the answer's body.
+    pub bytes_out: u64,
+    /// Milliseconds from the head to the end of the answer.
+    pub duration_ms: f64,
+    /// Of these, from the connection to the target to the head of its answer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub upstream_ms: Option<f64>,
+    /// Microseconds of deciding: route, certificate, signature, limits.
+    pub decide_us: f64,
+}
+
+/// Something that went wrong with a connection before there was a request.
+#[derive(Serialize)]
+pub struct ConnectionRecord<'a> {
+    /// RFC 3339, with milliseconds.
+    pub time: String,
+    /// The id that the caller was told, when it was told one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub request_id: Option<&'a str>,
+    /// The listener's name.
+    pub listener: &'a str,
+    /// The caller's address.
+    pub peer: String,
+    /// The status that was sent; absent for handshakes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub status: Option<u16>,
+    /// The refusal's code, or the handshake's result.
+    pub code: &'static str,
+    /// What an operator should know about it.
+    pub detail: String,
+}
+
+/// The time of an event as the log writes it.
+pub fn log_time() -> String {
+    let now = jiff::Timestamp::now();
+    format!("{now:.3}")
+}
