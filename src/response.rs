@@ -48,8 +48,8 @@ pub fn answer(
     body: Bytes,
     id: &RequestId,
 ) -> Answer {
-    let mut head = ResponseHeader::build(status, Some(6))
-        .expect("every StatusCode is a status to Pingora");
+    let mut head =
+        ResponseHeader::build(status, Some(6)).expect("every StatusCode is a status to Pingora");
     for (name, value) in fields {
         // Appending fails only when the map is full, which a handful of fields do not do.
         let _ = head.append_header(name, value);

@@ -89,6 +89,12 @@ impl Upstream {
         Box::new(self.peers[index].clone())
     }
 
+    /// The address of the target that was tried last.
+    pub fn last_target(&self, attempt: &Attempt) -> Option<String> {
+        let tried = attempt.first?.wrapping_add(attempt.made.checked_sub(1)?);
+        Some(self.peers[tried % self.peers.len()]._address.to_string())
+    }
+
     /// Whether another target may be tried after one could not be reached.
     pub fn may_retry(&self, attempt: &Attempt) -> bool {
         attempt.made <= self.retries

@@ -1,1 +1,269 @@
-//! To be furnished.
+//! The running gateway: listeners, Pingora, reload and drain, around one snapshot.
+//! In: a configuration file. Out: traffic, until a signal ends it.
+//! The only floor, with `integration/http_proxy.rs` and `response.rs`, that knows Pingora.
+
+mod admin;
+mod connection;
+mod deadline;
+mod gate;
+mod handshake;
+mod headers;
+mod inbound;
+mod listener;
+mod listeners;
+mod proxy;
+mod request;
+mod state;
+mod stream;
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use pingora_core::apps::{HttpServerApp as _, HttpServerOptions};
+use pingora_core::server::configuration::ServerConf;
+use pingora_proxy::{HttpProxy, http_proxy};
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::config::{Config, Process};
+use crate::names::ListenerName;
+use crate::problem::Problems;
+use crate::snapshot::Snapshot;
+use crate::telemetry::Telemetry;
+use crate::tls;
+
+use listeners::Listeners;
+use proxy::Gateway;
+use state::State;
+
+/// Why a gateway does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The configuration, or a file that it names, is wrong.
+    #[error("{0}")]
+    Config(Problems),
+    /// An address cannot be bound.
+    #[error("{0}")]
+    Bind(String),
+    /// The system refused something that every process needs.
+    #[error("{what}")]
+    System {
+        /// What was tried.
+        what: &'static str,
+        /// The system's word.
+        source: std::io::Error,
+    },
+}
+
+/// Where a gateway that has started listens.
+pub struct Started {
+    /// The listeners with their real addresses.
+    pub listeners: Vec<(ListenerName, SocketAddr)>,
+    /// The admin listener.
+    pub admin: Option<SocketAddr>,
+}
+
+/// Runs the gateway of `file` until SIGTERM or SIGINT; SIGHUP reloads. `started` is called
+/// once it listens.
+///
+/// # Errors
+/// It cannot start. Once it has, nothing but a signal ends it.
+pub fn run(file: &Path, started: impl FnOnce(&Started)) -> Result<(), StartError> {
+    tls::install_crypto();
+    let config = Config::load(file).map_err(StartError::Config)?;
+    let snapshot = Snapshot::build(&config, None).map_err(StartError::Config)?;
+    let telemetry =
+        Telemetry::open(&config.process.access_log).map_err(|source| StartError::System {
+            what: "the access log cannot be opened",
+            source,
+        })?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(config.process.threads)
+        .enable_all()
+        .build()
+        .map_err(|source| StartError::System {
+            what: "no threads",
+            source,
+        })?;
+    let state = State::new(snapshot, telemetry).map_err(|source| StartError::System {
+        what: "no randomness",
+        source,
+    })?;
+    let state = Arc::new(state);
+    let ended = runtime.block_on(serve(file, &config.process, state.clone(), started));
+    // Tasks that are left have had their time.
+    runtime.shutdown_timeout(Duration::from_millis(100));
+    state.telemetry.close();
+    ended
+}
+
+async fn serve(
+    file: &Path,
+    process: &Process,
+    state: Arc<State>,
+    started: impl FnOnce(&Started),
+) -> Result<(), StartError> {
+    let signals = |kind| {
+        signal(kind).map_err(|source| StartError::System {
+            what: "no signals",
+            source,
+        })
+    };
+    let mut hangup = signals(SignalKind::hangup())?;
+    let mut terminate = signals(SignalKind::terminate())?;
+    let mut interrupt = signals(SignalKind::interrupt())?;
+    let app = Arc::new(pingora(&state));
+    let mut listeners = Listeners::new(state.clone(), app.clone());
+    let snapshot = state.keep_snapshot();
+    let bound = listeners.bind(&snapshot).map_err(StartError::Bind)?;
+    let admin = open_admin(process, &state)?;
+    listeners.follow(&snapshot, bound);
+    tell_certificates(&state, &snapshot);
+    started(&Started {
+        listeners: listeners
+            .addresses()
+            .map(|(name, at)| (name.clone(), at))
+            .collect(),
+        admin,
+    });
+    loop {
+        tokio::select! {
+            _ = hangup.recv() => reload(file, &state, &mut listeners).await,
+            _ = terminate.recv() => break,
+            _ = interrupt.recv() => break,
+        }
+    }
+    let snapshot = state.keep_snapshot();
+    drain(&state, &mut listeners, &app, snapshot.process()).await;
+    Ok(())
+}
+
+fn pingora(state: &Arc<State>) -> HttpProxy<Gateway> {
+    let conf = ServerConf {
+        upstream_keepalive_pool_size: 512,
+        max_retries: 8,
+        ..ServerConf::default()
+    };
+    let gateway = Gateway {
+        state: state.clone(),
+    };
+    let mut proxy = http_proxy(&Arc::new(conf), gateway);
+    let snapshot = state.snapshot();
+    let limits = snapshot
+        .listeners()
+        .map(|listener| &listener.settings.limits);
+    let (requests, idle) = limits.fold((u32::MAX, Duration::ZERO), |(requests, idle), limits| {
+        let requests = requests.min(limits.max_requests_per_connection);
+        (requests, idle.max(limits.idle_timeout))
+    });
+    let mut options = HttpServerOptions::default();
+    options.keepalive_request_limit = Some(requests);
+    options.h2_idle_timeout = Some(idle);
+    proxy.server_options = Some(options);
+    proxy
+}
+
+fn open_admin(process: &Process, state: &Arc<State>) -> Result<Option<SocketAddr>, StartError> {
+    let Some(address) = process.admin else {
+        return Ok(None);
+    };
+    let failed = |e: std::io::Error| {
+        StartError::Bind(format!(
+            "the admin listener cannot listen on {address}: {e}"
+        ))
+    };
+    let socket = listener::bind(address).map_err(failed)?;
+    let address = socket.local_addr().map_err(failed)?;
+    tokio::spawn(admin::serve(state.clone(), socket));
+    Ok(Some(address))
+}
+
+/// Puts the configuration as it is now in the place of the one that serves, whole or not at
+/// all.
+async fn reload(file: &Path, state: &Arc<State>, listeners: &mut Listeners) {
+    match try_reload(file.to_owned(), state, listeners).await {
+        Ok(version) => {
+            state.telemetry.metrics().reload(Some(version));
+            tracing::info!(version, "The new configuration serves.");
+        }
+        Err(why) => {
+            state.telemetry.metrics().reload(None);
+            tracing::error!("The configuration was not reloaded; the old one serves on.\n{why}");
+        }
+    }
+}
+
+async fn try_reload(
+    file: PathBuf,
+    state: &Arc<State>,
+    listeners: &mut Listeners,
+) -> Result<u64, String> {
+    let previous = state.keep_snapshot();
+    // Reads files and resolves names: not a thing to do on a thread that serves.
+    let built = tokio::task::spawn_blocking(move || {
+        let config = Config::load(&file)?;
+        Snapshot::build(&config, Some(&previous))
+    });
+    let built = built.await.map_err(|e| e.to_string())?;
+    let snapshot = Arc::new(built.map_err(|problems| problems.to_string())?);
+    let bound = listeners.bind(&snapshot)?;
+    state.publish(snapshot.clone());
+    listeners.follow(&snapshot, bound);
+    tell_certificates(state, &snapshot);
+    Ok(snapshot.version())
+}
+
+/// Leaves without losing a request. First readiness fails, so that a load balancer looks
+/// elsewhere, while callers that come are served and told not to come back on the same
+/// connection. Then the listeners close, and what is in flight is waited for.
+async fn drain(
+    state: &Arc<State>,
+    listeners: &mut Listeners,
+    app: &HttpProxy<Gateway>,
+    process: &Process,
+) {
+    let live = || state.live.load(Ordering::Relaxed);
+    tracing::info!(connections = live(), "Draining.");
+    let deadline = tokio::time::Instant::now() + process.drain_timeout;
+    state.leave();
+    let grace = (tokio::time::Instant::now() + process.drain_grace).min(deadline);
+    wait_until(grace, || live() == 0).await;
+    listeners.close().await;
+    state.close();
+    // Connections that are busy end with their answer; those that are idle end here.
+    app.http_cleanup().await;
+    wait_until(deadline, || live() == 0).await;
+    match live() {
+        0 => tracing::info!("Every request was answered."),
+        left => tracing::warn!(connections = left, "Connections were cut off."),
+    }
+}
+
+async fn wait_until(deadline: tokio::time::Instant, done: impl Fn() -> bool) {
+    while !done() && tokio::time::Instant::now() < deadline {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
+fn tell_certificates(state: &State, snapshot: &Snapshot) {
+    let listeners = snapshot.listeners();
+    let all: Vec<_> = listeners
+        .flat_map(|listener| {
+            let served = listener.tls.iter().flat_map(|tls| tls.certificates());
+            let name = listener.settings.name.clone();
+            served.map(move |one| {
+                (
+                    name.clone(),
+                    one.chain.display().to_string(),
+                    one.not_after.unix(),
+                )
+            })
+        })
+        .collect();
+    let all = all
+        .iter()
+        .map(|(name, file, expiry)| (name.as_str(), file.clone(), *expiry));
+    state.telemetry.metrics().certificates(all);
+}

@@ -1,0 +1,74 @@
+//! The admin listener: metrics and health, on an address of its own that no route reaches.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use http::{Response, StatusCode, header};
+use pingora_core::apps::ServerApp as _;
+use pingora_core::apps::http_app::{HttpServer, ServeHttp};
+use pingora_core::protocols::http::ServerSession;
+use pingora_core::protocols::l4::stream::Stream;
+use tokio::net::TcpListener;
+
+use super::state::State;
+
+/// Connections to the admin listener at once.
+const MAX_CONNECTIONS: usize = 64;
+
+struct Admin {
+    state: Arc<State>,
+}
+
+/// Serves metrics and health for as long as the process lives.
+pub(super) async fn serve(state: Arc<State>, socket: TcpListener) {
+    let closing = state.closing();
+    let app = Arc::new(HttpServer::new_app(Admin { state }));
+    let places = Arc::new(tokio::sync::Semaphore::new(MAX_CONNECTIONS));
+    loop {
+        let Ok(place) = places.clone().acquire_owned().await else {
+            return;
+        };
+        let Ok((stream, _)) = socket.accept().await else {
+            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+            continue;
+        };
+        let (app, closing) = (app.clone(), closing.clone());
+        tokio::spawn(async move {
+            app.process_new(Box::new(Stream::from(stream)), &closing)
+                .await;
+            drop(place);
+        });
+    }
+}
+
+#[async_trait]
+impl ServeHttp for Admin {
+    async fn response(&self, session: &mut ServerSession) -> Response<Vec<u8>> {
+        let head = session.req_header();
+        let read = matches!(head.method, http::Method::GET | http::Method::HEAD);
+        match head.uri.path() {
+            _ if !read => text(StatusCode::METHOD_NOT_ALLOWED, b"only GET\n".to_vec()),
+            "/metrics" => text(StatusCode::OK, self.state.telemetry.metrics().text()),
+            "/healthz" => text(StatusCode::OK, b"ok\n".to_vec()),
+            "/readyz" if self.state.is_leaving() => {
+                text(StatusCode::SERVICE_UNAVAILABLE, b"draining\n".to_vec())
+            }
+            "/readyz" => text(StatusCode::OK, b"ready\n".to_vec()),
+            _ => text(
+                StatusCode::NOT_FOUND,
+                b"/metrics, /healthz or /readyz\n".to_vec(),
+            ),
+        }
+    }
+}
+
+fn text(status: StatusCode, body: Vec<u8>) -> Response<Vec<u8>> {
+    let mut response = Response::new(body);
+    *response.status_mut() = status;
+    let length = response.body().len().into();
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_LENGTH, length);
+    let kind = http::HeaderValue::from_static("text/plain; version=0.0.4");
+    headers.insert(header::CONTENT_TYPE, kind);
+    response
+}

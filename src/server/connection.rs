@@ -1,0 +1,167 @@
+//! What is known of a connection: whose it is, how it was made, and how far its requests
+//! have come. Made once by the listener; every request of the connection looks at it.
+
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use rustls::pki_types::CertificateDer;
+
+use crate::clock::UtcTime;
+use crate::identity::{Caller, Identity, Shown};
+use crate::names::ListenerName;
+use crate::refusal::Refusal;
+use crate::response;
+use crate::snapshot::Snapshot;
+use crate::telemetry::{ConnectionRecord, Record, log_time};
+use crate::tls::{Trust, TrustId};
+
+use super::state::State;
+
+/// One connection.
+pub(super) struct Connection {
+    pub(super) state: Arc<State>,
+    pub(super) listener: ListenerName,
+    pub(super) peer: SocketAddr,
+    pub(super) tls: Option<TlsFacts>,
+    pub(super) http2: bool,
+    /// Set when a request has its answer, taken when the next one passes the gate.
+    answered: AtomicBool,
+    /// Set when the connection has become a tunnel.
+    upgraded: AtomicBool,
+    /// Requests that were begun.
+    requests: AtomicU32,
+    /// Requests whose body is still arriving.
+    bodies: AtomicU32,
+}
+
+/// What the handshake came to.
+pub(super) struct TlsFacts {
+    pub(super) sni: Option<String>,
+    pub(super) version: &'static str,
+    pub(super) certificate: Option<ShownCertificate>,
+}
+
+/// A certificate that the caller showed.
+pub(super) struct ShownCertificate {
+    pub(super) identity: Identity,
+    pub(super) chain: Vec<CertificateDer<'static>>,
+    /// Under which trust it was judged last, and how. A reload changes the trust, and a
+    /// resumed session was never judged at all.
+    pub(super) judged: Mutex<Option<(TrustId, Result<(), &'static str>)>>,
+}
+
+impl Connection {
+    pub(super) fn new(
+        state: Arc<State>,
+        listener: ListenerName,
+        peer: SocketAddr,
+        tls: Option<TlsFacts>,
+        http2: bool,
+    ) -> Self {
+        Self {
+            state,
+            listener,
+            peer,
+            tls,
+            http2,
+            answered: AtomicBool::new(false),
+            upgraded: AtomicBool::new(false),
+            requests: AtomicU32::new(0),
+            bodies: AtomicU32::new(0),
+        }
+    }
+
+    /// What the connection shows, judged by the trust of `snapshot`.
+    pub(super) fn caller(&self, snapshot: &Snapshot, now: UtcTime) -> Caller<'_> {
+        let certificate = self.tls.as_ref().and_then(|tls| tls.certificate.as_ref());
+        Caller {
+            certificate: match certificate {
+                None => Shown::Nothing,
+                Some(certificate) => {
+                    let listener = snapshot.listener(&self.listener);
+                    let trust = listener.and_then(|one| one.tls.as_ref()?.trust());
+                    certificate.judge(trust.map(Arc::as_ref), now)
+                }
+            },
+            sni: self.tls.as_ref().and_then(|tls| tls.sni.as_deref()),
+            secure: self.tls.is_some(),
+        }
+    }
+
+    /// A request has begun.
+    pub(super) fn begin(&self, has_body: bool) {
+        self.requests.fetch_add(1, Ordering::Relaxed);
+        if has_body {
+            self.bodies.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// A request has ended.
+    pub(super) fn end(&self, had_body: bool) {
+        if had_body {
+            self.bodies.fetch_sub(1, Ordering::Relaxed);
+        }
+        self.answered.store(true, Ordering::Release);
+    }
+
+    /// The connection becomes a tunnel.
+    pub(super) fn upgrade(&self) {
+        self.upgraded.store(true, Ordering::Release);
+    }
+
+    pub(super) fn is_upgraded(&self) -> bool {
+        self.upgraded.load(Ordering::Acquire)
+    }
+
+    /// Whether the request that passed the gate last has its answer; asks once.
+    pub(super) fn take_answered(&self) -> bool {
+        self.answered.swap(false, Ordering::AcqRel)
+    }
+
+    pub(super) fn has_begun(&self) -> bool {
+        self.requests.load(Ordering::Relaxed) > 0
+    }
+
+    pub(super) fn awaits_body(&self) -> bool {
+        self.bodies.load(Ordering::Relaxed) > 0
+    }
+
+    /// Refuses bytes that never became a request: tells it, and gives the answer.
+    pub(super) fn refuse_bytes(&self, refusal: &Refusal) -> Vec<u8> {
+        let id = self.state.ids.next();
+        self.state
+            .telemetry
+            .tell(&Record::Refused(ConnectionRecord {
+                time: log_time(),
+                request_id: Some(id.as_str()),
+                listener: self.listener.as_str(),
+                peer: self.peer.to_string(),
+                status: Some(refusal.status()),
+                code: refusal.code(),
+                detail: refusal.detail().to_owned(),
+            }));
+        response::refused_bytes(refusal, &id)
+    }
+}
+
+impl ShownCertificate {
+    fn judge(&self, trust: Option<&Trust>, now: UtcTime) -> Shown<'_> {
+        let Some(trust) = trust else {
+            return Shown::Untrusted("the listener takes no certificates any more");
+        };
+        if !self.identity.is_valid_at(now) {
+            return Shown::Untrusted("the certificate is outside its validity");
+        }
+        let mut judged = self.judged.lock().unwrap_or_else(PoisonError::into_inner);
+        let verdict = match *judged {
+            Some((id, verdict)) if id == trust.id() => verdict,
+            _ => trust.judge(&self.chain, now),
+        };
+        *judged = Some((trust.id(), verdict));
+        match verdict {
+            Ok(()) => Shown::Trusted(&self.identity),
+            Err(why) => Shown::Untrusted(why),
+        }
+    }
+}

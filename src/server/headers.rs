@@ -1,0 +1,190 @@
+//! The fields that travel upstream: what a caller must not say of itself is removed, what
+//! the gateway knows is added. In: the request as Pingora will send it. Out: the same, edited.
+
+use std::net::SocketAddr;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use http::header::{AUTHORIZATION, COOKIE, EXPECT, HOST};
+use http::{HeaderName, HeaderValue};
+use ipnet::IpNet;
+use pingora_http::RequestHeader;
+
+use crate::config::Route;
+use crate::names::{ConsumerName, RequestId};
+use crate::response::REQUEST_ID;
+
+const CONSUMER: HeaderName = HeaderName::from_static("x-consumer");
+const CLIENT_CERT: HeaderName = HeaderName::from_static("client-cert");
+const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
+const SECURITY_TOKEN: HeaderName = HeaderName::from_static("x-amz-security-token");
+
+/// What only the gateway says, in the spelling to which servers reduce names.
+const OURS: [&str; 13] = [
+    "client-cert",
+    "client-cert-chain",
+    "forwarded",
+    "x-client-cert",
+    "x-consumer",
+    "x-forwarded-client-cert",
+    "x-forwarded-for",
+    "x-forwarded-host",
+    "x-forwarded-port",
+    "x-forwarded-proto",
+    "x-original-forwarded-for",
+    "x-real-ip",
+    "x-request-id",
+];
+const OUR_FAMILIES: [&str; 2] = ["x-ssl-client-", "x-amzn-mtls-clientcert"];
+
+/// What is known of a request that is passed on.
+pub(super) struct Passenger<'a> {
+    pub(super) route: &'a Route,
+    pub(super) id: &'a RequestId,
+    pub(super) consumer: Option<&'a ConsumerName>,
+    pub(super) peer: SocketAddr,
+    pub(super) secure: bool,
+    pub(super) authority: &'a str,
+    /// The `Host` to send, when it is not the caller's.
+    pub(super) host: Option<&'a HeaderValue>,
+    pub(super) trusted_peers: &'a [IpNet],
+    /// The caller's certificate (DER), when the route passes it on.
+    pub(super) certificate: Option<&'a [u8]>,
+}
+
+/// Edits the fields of a request for the upstream.
+///
+/// # Errors
+/// Pingora's map of fields is full, which the limit on received fields prevents.
+pub(super) fn edit(
+    head: &mut RequestHeader,
+    passenger: &Passenger<'_>,
+) -> pingora_core::Result<()> {
+    let ip = passenger.peer.ip().to_canonical();
+    let trusted = passenger.trusted_peers.iter().any(|net| net.contains(&ip));
+    let before = match trusted {
+        true => Chain::of(head),
+        false => Chain::default(),
+    };
+    remove_ours(head);
+    head.remove_header(&EXPECT);
+    if !passenger.route.forward_authorization {
+        head.remove_header(&AUTHORIZATION);
+        head.remove_header(&SECURITY_TOKEN);
+    }
+    join_cookies(head)?;
+    if let Some(host) = passenger.host {
+        head.insert_header(HOST, host)?;
+    }
+    let forwarded_for = match before.addresses {
+        Some(addresses) => format!("{addresses}, {ip}"),
+        None => ip.to_string(),
+    };
+    head.insert_header(FORWARDED_FOR, forwarded_for)?;
+    let scheme = if passenger.secure { "https" } else { "http" };
+    head.insert_header(FORWARDED_PROTO, before.proto.as_deref().unwrap_or(scheme))?;
+    let host = before.host.as_deref().unwrap_or(passenger.authority);
+    head.insert_header(FORWARDED_HOST, host)?;
+    head.insert_header(REQUEST_ID, passenger.id.as_str())?;
+    if let Some(consumer) = passenger.consumer {
+        head.insert_header(CONSUMER, consumer.as_str())?;
+    }
+    if let Some(certificate) = passenger.certificate {
+        // RFC 9440 §2.2: an RFC 8941 byte sequence.
+        head.insert_header(CLIENT_CERT, format!(":{}:", STANDARD.encode(certificate)))?;
+    }
+    Ok(())
+}
+
+/// What a trusted proxy in front of us said.
+#[derive(Default)]
+struct Chain {
+    addresses: Option<String>,
+    proto: Option<String>,
+    host: Option<String>,
+}
+
+impl Chain {
+    fn of(head: &RequestHeader) -> Self {
+        let joined = |name: &HeaderName| {
+            let all = head.headers.get_all(name).iter();
+            let all: Vec<&str> = all.filter_map(|value| value.to_str().ok()).collect();
+            (!all.is_empty()).then(|| all.join(", "))
+        };
+        Self {
+            addresses: joined(&FORWARDED_FOR),
+            proto: joined(&FORWARDED_PROTO),
+            host: joined(&FORWARDED_HOST),
+        }
+    }
+}
+
+fn remove_ours(head: &mut RequestHeader) {
+    let names = head.headers.keys().filter(|name| is_ours(name.as_str()));
+    let names: Vec<HeaderName> = names.cloned().collect();
+    for name in names {
+        head.remove_header(&name);
+    }
+}
+
+/// Whether only the gateway may say this. `.` and `_` count as `-`: CGI and its heirs make
+/// one variable of all three.
+fn is_ours(name: &str) -> bool {
+    let plain = |byte: u8| match byte {
+        b'_' | b'.' => b'-',
+        other => other.to_ascii_lowercase(),
+    };
+    let same = |ours: &str| ours.bytes().eq(name.bytes().map(plain));
+    let starts = |ours: &&str| {
+        name.len() >= ours.len() && ours.bytes().eq(name.bytes().take(ours.len()).map(plain))
+    };
+    OURS.iter().any(|ours| same(ours)) || OUR_FAMILIES.iter().any(|family| starts(family))
+}
+
+/// HTTP/2 may send a cookie in crumbs; HTTP/1 has one line (RFC 9113 §8.2.3).
+fn join_cookies(head: &mut RequestHeader) -> pingora_core::Result<()> {
+    let crumbs: Vec<&[u8]> = head
+        .headers
+        .get_all(COOKIE)
+        .iter()
+        .map(HeaderValue::as_bytes)
+        .collect();
+    if crumbs.len() < 2 {
+        return Ok(());
+    }
+    let whole = crumbs.join(&b"; "[..]);
+    head.insert_header(COOKIE, whole)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_ours;
+
+    #[test]
+    fn every_spelling_of_our_names_is_ours() {
+        for name in [
+            "client-cert",
+            "Client_Cert",
+            "CLIENT.CERT",
+            "x-forwarded-for",
+            "X_Forwarded-For",
+            "x-ssl-client-verify",
+            "x.ssl_client.s-dn",
+            "X-Amzn-Mtls-Clientcert-Leaf",
+            "x-consumer",
+        ] {
+            assert!(is_ours(name), "{name}");
+        }
+        for name in [
+            "client-certificate",
+            "x-forwarded",
+            "x-consumer-group",
+            "accept",
+            "x-ssl",
+        ] {
+            assert!(!is_ours(name), "{name}");
+        }
+    }
+}

@@ -1,0 +1,243 @@
+//! Accepts connections, shakes hands, and hands each to Pingora with what is known of it.
+//! In: a bound socket. Out: a `GuardedStream` for every connection that is within the limits.
+//! TLS settings are taken from the snapshot at each handshake, so a reload needs no restart.
+
+use std::collections::HashMap;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::os::fd::AsRawFd as _;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use pingora_core::apps::ServerApp;
+use pingora_core::protocols::SocketDigest;
+use pingora_core::protocols::l4::socket::SocketAddr as PeerAddr;
+use pingora_core::protocols::raw_connect::ProxyDigest;
+use pingora_http::ResponseHeader;
+use socket2::{Domain, Protocol, Socket, Type};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+
+use crate::names::ListenerName;
+use crate::snapshot::ListenerSnapshot;
+
+use super::connection::{Connection, TlsFacts};
+use super::handshake;
+use super::state::State;
+use super::stream::{GuardedStream, Transport};
+
+/// Connections that may wait to be accepted; the kernel clips it to its own limit.
+const BACKLOG: i32 = 4096;
+/// The pause after an error of `accept` that another try at once would only repeat.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// Binds a listening socket.
+///
+/// # Errors
+/// The address is taken or not this machine's.
+pub(super) fn bind(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = Socket::new(
+        Domain::for_address(address),
+        Type::STREAM,
+        Some(Protocol::TCP),
+    )?;
+    socket.set_reuse_address(true)?;
+    if address.is_ipv6() {
+        socket.set_only_v6(true)?;
+    }
+    socket.set_nonblocking(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(BACKLOG)?;
+    TcpListener::from_std(socket.into())
+}
+
+/// One listener at work.
+pub(super) struct Acceptor<A> {
+    pub(super) state: Arc<State>,
+    pub(super) app: Arc<A>,
+    pub(super) name: ListenerName,
+    pub(super) addresses: Arc<Addresses>,
+}
+
+impl<A> Clone for Acceptor<A> {
+    fn clone(&self) -> Self {
+        Self {
+            state: self.state.clone(),
+            app: self.app.clone(),
+            name: self.name.clone(),
+            addresses: self.addresses.clone(),
+        }
+    }
+}
+
+impl<A: ServerApp + Send + Sync + 'static> Acceptor<A> {
+    /// Accepts until `stop` is true, and then what has come in before.
+    pub(super) async fn run(self, socket: TcpListener, mut stop: watch::Receiver<bool>) {
+        while !*stop.borrow_and_update() {
+            tokio::select! {
+                accepted = socket.accept() => self.take(accepted).await,
+                _ = stop.changed() => {}
+            }
+        }
+        // The kernel has already welcomed these callers; closing now would reset them.
+        while let Ok(Some(accepted)) = poll_once(&socket) {
+            self.take(Ok(accepted)).await;
+        }
+    }
+
+    async fn take(&self, accepted: io::Result<(TcpStream, SocketAddr)>) {
+        let (socket, peer) = match accepted {
+            Ok(accepted) => accepted,
+            Err(e) => {
+                tracing::warn!(listener = %self.name, error = %e, "A connection could not be accepted.");
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+                return;
+            }
+        };
+        let snapshot = self.state.snapshot();
+        let Some(listener) = snapshot.listener(&self.name).cloned() else {
+            return;
+        };
+        let most = snapshot.process().max_connections;
+        match Slot::take(self, peer.ip(), &listener, most) {
+            Ok(slot) => {
+                let one = self.clone();
+                tokio::spawn(async move {
+                    one.serve(socket, peer, listener).await;
+                    drop(slot);
+                });
+            }
+            Err(reason) => {
+                let refused = &self.state.telemetry.metrics().connections_refused;
+                refused
+                    .with_label_values(&[self.name.as_str(), reason])
+                    .inc();
+            }
+        }
+    }
+
+    async fn serve(&self, socket: TcpStream, peer: SocketAddr, listener: ListenerSnapshot) {
+        // Answers are written whole; waiting to fill packets only delays them.
+        let _ = socket.set_nodelay(true);
+        let fd = socket.as_raw_fd();
+        let (transport, tls, http2) = match &listener.tls {
+            None => (Transport::Plain(socket), None, false),
+            Some(tls) => {
+                let limit = listener.settings.limits.handshake_timeout;
+                let hands = handshake::shake(socket, tls, limit).await;
+                match handshake::told(&self.state, &self.name, peer, hands) {
+                    Some(hands) => (Transport::Tls(hands.stream), Some(hands.facts), hands.http2),
+                    None => return,
+                }
+            }
+        };
+        let stream = self.stream(transport, tls, http2, peer, fd, &listener);
+        self.app
+            .process_new(Box::new(stream), &self.state.closing())
+            .await;
+    }
+
+    fn stream(
+        &self,
+        transport: Transport,
+        tls: Option<TlsFacts>,
+        http2: bool,
+        peer: SocketAddr,
+        fd: i32,
+        listener: &ListenerSnapshot,
+    ) -> GuardedStream {
+        let state = self.state.clone();
+        let connection = Arc::new(Connection::new(state, self.name.clone(), peer, tls, http2));
+        let socket = SocketDigest::from_raw_fd(fd);
+        // Set once, on a digest that was just made.
+        let _ = socket.peer_addr.set(Some(PeerAddr::Inet(peer)));
+        let response = ResponseHeader::build(200, Some(0)).expect("200 is a status");
+        let proxy = ProxyDigest {
+            response: Box::new(response),
+            user_data: Some(Box::new(connection.clone())),
+        };
+        let limits = listener.settings.limits.clone();
+        GuardedStream::new(transport, connection, limits, socket, proxy, fd)
+    }
+}
+
+/// A connection that is waiting now, if there is one.
+fn poll_once(socket: &TcpListener) -> io::Result<Option<(TcpStream, SocketAddr)>> {
+    let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+    match socket.poll_accept(&mut context) {
+        std::task::Poll::Ready(accepted) => accepted.map(Some),
+        std::task::Poll::Pending => Ok(None),
+    }
+}
+
+/// How many connections each address has, on one listener.
+#[derive(Default)]
+pub(super) struct Addresses(Mutex<(usize, HashMap<IpAddr, usize>)>);
+
+/// A connection's place within the limits; given back when dropped.
+struct Slot {
+    state: Arc<State>,
+    addresses: Arc<Addresses>,
+    name: ListenerName,
+    address: IpAddr,
+}
+
+impl Slot {
+    fn take<A>(
+        acceptor: &Acceptor<A>,
+        address: IpAddr,
+        listener: &ListenerSnapshot,
+        most: usize,
+    ) -> Result<Self, &'static str> {
+        let limits = &listener.settings.limits;
+        let mut guard = acceptor
+            .addresses
+            .0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let (all, by_address) = &mut *guard;
+        let count = by_address.get(&address).copied().unwrap_or_default();
+        if acceptor.state.live.load(Ordering::Relaxed) >= most {
+            return Err("total");
+        }
+        if *all >= limits.max_connections {
+            return Err("listener");
+        }
+        if count >= limits.max_connections_per_address {
+            return Err("address");
+        }
+        *all += 1;
+        by_address.insert(address, count + 1);
+        acceptor.state.live.fetch_add(1, Ordering::Relaxed);
+        let open = &acceptor.state.telemetry.metrics().connections;
+        open.with_label_values(&[acceptor.name.as_str()]).inc();
+        Ok(Self {
+            state: acceptor.state.clone(),
+            addresses: acceptor.addresses.clone(),
+            name: acceptor.name.clone(),
+            address,
+        })
+    }
+}
+
+impl Drop for Slot {
+    fn drop(&mut self) {
+        let mut guard = self
+            .addresses
+            .0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let (all, by_address) = &mut *guard;
+        *all -= 1;
+        if let Some(count) = by_address.get_mut(&self.address) {
+            *count -= 1;
+            if *count == 0 {
+                by_address.remove(&self.address);
+            }
+        }
+        self.state.live.fetch_sub(1, Ordering::Relaxed);
+        let open = &self.state.telemetry.metrics().connections;
+        open.with_label_values(&[self.name.as_str()]).dec();
+    }
+}

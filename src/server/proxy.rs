@@ -1,0 +1,468 @@
+//! Pingora's callbacks, in the order in which it calls them: each does one step of a request
+//! and leaves what it learnt in the `Request`. What is decided is decided in `flow`.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use http::{Method, StatusCode};
+use pingora_core::modules::http::HttpModules;
+use pingora_core::upstreams::peer::HttpPeer;
+use pingora_core::{Error, ErrorSource, ErrorType, Result};
+use pingora_http::{RequestHeader, ResponseHeader};
+use pingora_proxy::{FailToProxy, ProxyHttp, Session};
+
+use crate::call::{Body, Call, Parts};
+use crate::clock::UtcTime;
+use crate::config::RequestLimits;
+use crate::flow::body::BodyWatch;
+use crate::flow::{self, Circumstances, Decision};
+use crate::integration::{Answer, MockAnswer, Plan};
+use crate::refusal::Refusal;
+use crate::response::{self, REQUEST_ID};
+use crate::signature::{BodyDuty, KnownBody};
+use crate::snapshot::Snapshot;
+
+use super::connection::Connection;
+use super::headers::{self, Passenger};
+use super::inbound;
+use super::request::Request;
+use super::state::State;
+
+/// The gateway as Pingora sees it.
+pub(super) struct Gateway {
+    pub(super) state: Arc<State>,
+}
+
+/// Pingora's own timers run a little longer than ours, which tell what happened.
+const SPARE: Duration = Duration::from_secs(5);
+
+#[async_trait]
+impl ProxyHttp for Gateway {
+    type CTX = Request;
+
+    fn new_ctx(&self) -> Request {
+        Request::new(&self.state)
+    }
+
+    /// None of Pingora's modules is used; without this it makes one a request.
+    fn init_downstream_modules(&self, _modules: &mut HttpModules) {}
+
+    async fn early_request_filter(
+        &self,
+        session: &mut Session,
+        request: &mut Request,
+    ) -> Result<()> {
+        let Some(connection) = connection_of(session) else {
+            return Err(Error::explain(
+                ErrorType::InternalError,
+                "the stream is not ours",
+            ));
+        };
+        request.has_body = !session.as_mut().is_body_empty();
+        connection.begin(request.has_body);
+        let snapshot = self.state.snapshot();
+        if let Some(listener) = snapshot.listener(&connection.listener) {
+            set_timers(session, &listener.settings.limits);
+        }
+        if self.state.is_leaving() {
+            session.set_keepalive(None);
+        }
+        request.connection = Some(connection);
+        Ok(())
+    }
+
+    async fn request_filter(&self, session: &mut Session, request: &mut Request) -> Result<bool> {
+        let snapshot = self.state.keep_snapshot();
+        let plan = match self.admit(session, request, &snapshot).await {
+            Ok(plan) => plan,
+            Err(refusal) => return refuse(session, request, refusal).await,
+        };
+        if let Err(refusal) = check_early(session, request, &plan).await {
+            request.plan = Some(plan);
+            return refuse(session, request, refusal).await;
+        }
+        let answer = plan.answer().clone();
+        request.plan = Some(plan);
+        match answer {
+            Answer::Proxy(_) => Ok(false),
+            Answer::Mock(mock) => give_mock(session, request, &mock).await,
+        }
+    }
+
+    async fn upstream_peer(
+        &self,
+        _session: &mut Session,
+        request: &mut Request,
+    ) -> Result<Box<HttpPeer>> {
+        let Some(upstream) = request.upstream().cloned() else {
+            return Err(Error::explain(
+                ErrorType::InternalError,
+                "there is no upstream",
+            ));
+        };
+        request.upstream_since.get_or_insert_with(Instant::now);
+        Ok(upstream.peer(&mut request.attempt))
+    }
+
+    /// Nothing has been sent yet, so another target may be tried; only for requests that do
+    /// no harm when sent twice, in case the connection failed later than it seemed.
+    fn fail_to_connect(
+        &self,
+        session: &mut Session,
+        _peer: &HttpPeer,
+        request: &mut Request,
+        mut error: Box<Error>,
+    ) -> Box<Error> {
+        let may = request
+            .upstream()
+            .is_some_and(|upstream| upstream.may_retry(&request.attempt));
+        error.set_retry(may && session.req_header().method.is_idempotent());
+        error
+    }
+
+    async fn upstream_request_filter(
+        &self,
+        _session: &mut Session,
+        head: &mut RequestHeader,
+        request: &mut Request,
+    ) -> Result<()> {
+        let (Some(connection), Some(plan)) = (&request.connection, &request.plan) else {
+            return Err(Error::explain(ErrorType::InternalError, "there is no plan"));
+        };
+        let snapshot = self.state.snapshot();
+        let listener = snapshot.listener(&connection.listener);
+        let certificate = connection
+            .tls
+            .as_ref()
+            .and_then(|tls| tls.certificate.as_ref());
+        let certificate = certificate.filter(|_| plan.route().client_cert_header);
+        let authority = authority_of(head).to_owned();
+        let upstream = request.upstream();
+        headers::edit(
+            head,
+            &Passenger {
+                route: plan.route(),
+                id: &request.id,
+                consumer: plan.consumer(),
+                peer: connection.peer,
+                secure: connection.tls.is_some(),
+                authority: &authority,
+                host: upstream.and_then(|upstream| upstream.host()),
+                trusted_peers: listener.map_or(&[][..], |one| &one.settings.trusted_peers),
+                certificate: certificate.map(|one| one.chain[0].as_ref()),
+            },
+        )
+    }
+
+    async fn request_body_filter(
+        &self,
+        session: &mut Session,
+        body: &mut Option<Bytes>,
+        end: bool,
+        request: &mut Request,
+    ) -> Result<()> {
+        // Behind a 101 there are no bodies, only a tunnel.
+        if session.was_upgraded() {
+            return Ok(());
+        }
+        if let Some(whole) = &request.body {
+            *body = Some(if end { whole.clone() } else { Bytes::new() });
+            return Ok(());
+        }
+        let Some(watch) = &mut request.watch else {
+            return Ok(());
+        };
+        match watch.pass(body.take().unwrap_or_default(), end) {
+            Ok(passed) => {
+                // `None` before the end would end the upstream's body there.
+                *body = Some(passed).filter(|passed| !(end && passed.is_empty()));
+                Ok(())
+            }
+            Err(refusal) => {
+                request.refusal = Some(refusal);
+                // An error that is not the caller's would not stop an HTTP/2 upstream.
+                Err(Error::explain(ErrorType::HTTPStatus(403), "the body was refused").into_down())
+            }
+        }
+    }
+
+    async fn response_filter(
+        &self,
+        _session: &mut Session,
+        head: &mut ResponseHeader,
+        request: &mut Request,
+    ) -> Result<()> {
+        request.upstream_answered();
+        if head.status == StatusCode::SWITCHING_PROTOCOLS
+            && let Some(connection) = &request.connection
+        {
+            connection.upgrade();
+        }
+        if !head.status.is_informational() {
+            head.insert_header(REQUEST_ID, request.id.as_str())?;
+        }
+        Ok(())
+    }
+
+    /// A pooled connection that the target has closed meanwhile was never a connection to
+    /// this request: RFC 9112 §9.3.1 lets a request without a body be sent again.
+    fn error_while_proxy(
+        &self,
+        _peer: &HttpPeer,
+        session: &mut Session,
+        mut error: Box<Error>,
+        request: &mut Request,
+        reused: bool,
+    ) -> Box<Error> {
+        let idempotent = session.req_header().method.is_idempotent();
+        let again =
+            reused && idempotent && !request.has_body && session.response_written().is_none();
+        let upstream = matches!(error.esource, ErrorSource::Upstream);
+        let timed_out = matches!(
+            error.etype,
+            ErrorType::ReadTimedout | ErrorType::WriteTimedout
+        );
+        error.set_retry(again && upstream && !timed_out);
+        error
+    }
+
+    async fn fail_to_proxy(
+        &self,
+        session: &mut Session,
+        error: &Error,
+        request: &mut Request,
+    ) -> FailToProxy {
+        let refusal = match request.refusal.take() {
+            Some(refusal) => refusal,
+            None => refusal_of(error),
+        };
+        let status = refusal.status();
+        if session.response_written().is_none() {
+            session.set_keepalive(None);
+            let answer = response::refused(&refusal, &request.id);
+            // The caller may be gone; there is nobody else to tell.
+            let _ = send(session, answer).await;
+        }
+        request.refusal = Some(refusal);
+        FailToProxy {
+            error_code: status,
+            can_reuse_downstream: false,
+        }
+    }
+
+    /// Every failure is told once, by `logging`.
+    fn suppress_error_log(&self, _session: &Session, _request: &Request, _error: &Error) -> bool {
+        true
+    }
+
+    fn suppress_proxy_warn_log(
+        &self,
+        _session: &Session,
+        _request: &Request,
+        _error: &Error,
+    ) -> bool {
+        true
+    }
+
+    async fn logging(&self, session: &mut Session, _error: Option<&Error>, request: &mut Request) {
+        request.tell(&self.state, session);
+        if let Some(connection) = &request.connection {
+            connection.end(request.has_body);
+        }
+    }
+}
+
+impl Gateway {
+    /// Decides about a request, reading its body first when its signature needs that.
+    async fn admit(
+        &self,
+        session: &mut Session,
+        request: &mut Request,
+        snapshot: &Snapshot,
+    ) -> Result<Plan, Refusal> {
+        let now = UtcTime::now();
+        let (body, limit) = match decide(session, request, snapshot, None, now)? {
+            (_, Decision::Serve(plan)) => return Ok(plan),
+            (body, Decision::ReadBody { limit }) => (body, limit),
+        };
+        let whole = inbound::read_whole(session, body, limit).await?;
+        let hash = inbound::sha256(&whole);
+        request.body = Some(whole);
+        match decide(session, request, snapshot, Some(hash), now)? {
+            (_, Decision::Serve(plan)) => Ok(plan),
+            (_, Decision::ReadBody { .. }) => Err(Refusal::Internal("the body was read already")),
+        }
+    }
+}
+
+/// One run of the stages; `hash` when the body was read.
+fn decide(
+    session: &mut Session,
+    request: &mut Request,
+    snapshot: &Snapshot,
+    hash: Option<[u8; 32]>,
+    now: UtcTime,
+) -> Result<(Body, Decision), Refusal> {
+    let connection = request.connection.clone();
+    let connection = connection.ok_or(Refusal::Internal("the stream is not ours"))?;
+    let started = Instant::now();
+    let ended = session.as_mut().is_body_empty();
+    let head = session.req_header();
+    let authority = head.uri.authority().filter(|_| connection.http2);
+    let call = Call::admit(&Parts {
+        method: head.method.as_str(),
+        target: head.raw_path(),
+        authority: authority.map(|authority| authority.as_str()),
+        headers: &head.headers,
+        ended,
+    })
+    .map_err(|why| Refusal::Malformed(why.0))?;
+    let listener = snapshot.listener(&connection.listener);
+    let listener = listener.ok_or(Refusal::Internal("the listener was removed"))?;
+    let decided = flow::decide(
+        snapshot,
+        &call,
+        &Circumstances {
+            caller: connection.caller(snapshot, now),
+            body: match (hash, call.body()) {
+                (Some(hash), _) => KnownBody::Hash(hash),
+                (None, Body::Empty) => KnownBody::Empty,
+                (None, _) => KnownBody::Unread,
+            },
+            max_body_bytes: listener.settings.limits.max_body_bytes,
+            now,
+        },
+    );
+    request.decided_in += started.elapsed();
+    request.route = decided.route;
+    decided.outcome.map(|decision| (call.body(), decision))
+}
+
+/// Checks a small signed body before the upstream hears of the request; sets a watch over
+/// what streams. A mock has no upstream to wait for, so its bodies are checked whole.
+async fn check_early(
+    session: &mut Session,
+    request: &mut Request,
+    plan: &Plan,
+) -> Result<(), Refusal> {
+    if request.body.is_some() || !request.has_body {
+        return Ok(());
+    }
+    let mut watch = BodyWatch::new(plan.duty(), plan.max_body_bytes());
+    let length = session
+        .req_header()
+        .headers
+        .get(http::header::CONTENT_LENGTH);
+    let length = length.and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
+    let small = length.is_some_and(|length| length <= inbound::REPLAYED);
+    let is_mock = matches!(plan.answer(), Answer::Mock(_));
+    if is_mock {
+        inbound::invite(session).await?;
+        while let Some(chunk) = session
+            .read_request_body()
+            .await
+            .map_err(|e| inbound::broken(&e))?
+        {
+            watch.pass(chunk, false)?;
+        }
+        watch.pass(Bytes::new(), true)?;
+    } else if small && *plan.duty() != BodyDuty::None {
+        let body = match length {
+            Some(length) => Body::Length(length),
+            None => Body::Unknown,
+        };
+        let whole = inbound::read_whole(session, body, plan.max_body_bytes()).await?;
+        request.body = Some(watch.pass(whole, true)?);
+    } else {
+        inbound::invite(session).await?;
+        request.watch = Some(watch);
+    }
+    Ok(())
+}
+
+async fn give_mock(session: &mut Session, request: &Request, mock: &MockAnswer) -> Result<bool> {
+    let fields = mock.headers.iter().cloned();
+    let answer = response::answer(mock.status, fields, mock.body.clone(), &request.id);
+    send(session, answer).await?;
+    Ok(true)
+}
+
+/// Answers a refused request, keeping the connection when its body is out of the way.
+async fn refuse(session: &mut Session, request: &mut Request, refusal: Refusal) -> Result<bool> {
+    if !inbound::drain(session).await || refusal.status() == 408 {
+        session.set_keepalive(None);
+    }
+    let answer = response::refused(&refusal, &request.id);
+    request.refusal = Some(refusal);
+    send(session, answer).await?;
+    Ok(true)
+}
+
+async fn send(session: &mut Session, answer: response::Answer) -> Result<()> {
+    let bodyless = session.req_header().method == Method::HEAD || answer.body.is_empty();
+    session
+        .write_response_header(answer.header, bodyless)
+        .await?;
+    if !bodyless {
+        session.write_response_body(Some(answer.body), true).await?;
+    }
+    Ok(())
+}
+
+fn set_timers(session: &mut Session, limits: &RequestLimits) {
+    session.set_read_timeout(Some(limits.body_timeout + SPARE));
+    session.set_write_timeout(Some(limits.body_timeout + SPARE));
+    session.as_mut().set_total_drain_timeout(Some(SPARE));
+    // Left alone, Pingora keeps idle connections for ever. `None` means that the caller
+    // wants no more of this one.
+    if session.as_ref().get_keepalive().is_some() {
+        let idle = limits.idle_timeout + limits.header_timeout + SPARE;
+        session.set_keepalive(Some(idle.as_secs()));
+    }
+}
+
+fn connection_of(session: &Session) -> Option<Arc<Connection>> {
+    let data = session
+        .digest()?
+        .proxy_digest
+        .as_ref()?
+        .user_data
+        .as_ref()?;
+    data.downcast_ref::<Arc<Connection>>().cloned()
+}
+
+fn authority_of(head: &RequestHeader) -> &str {
+    let host = || head.headers.get(http::header::HOST)?.to_str().ok();
+    head.uri
+        .authority()
+        .map(|authority| authority.as_str())
+        .or_else(host)
+        .unwrap_or_default()
+}
+
+/// What an error of Pingora's comes to.
+fn refusal_of(error: &Error) -> Refusal {
+    use ErrorType as E;
+    match (&error.esource, &error.etype) {
+        (ErrorSource::Downstream, _) => inbound::broken(error),
+        (_, E::ConnectTimedout | E::TLSHandshakeTimedout | E::ReadTimedout | E::WriteTimedout) => {
+            Refusal::UpstreamTimeout
+        }
+        (
+            _,
+            E::ConnectRefused
+            | E::ConnectNoRoute
+            | E::ConnectError
+            | E::SocketError
+            | E::BindError
+            | E::TLSHandshakeFailure
+            | E::InvalidCert
+            | E::HandshakeError
+            | E::TLSWantX509Lookup,
+        ) => Refusal::UpstreamUnreachable,
+        (ErrorSource::Upstream, _) => Refusal::UpstreamFailed,
+        _ => Refusal::Internal("the gateway failed in serving the request"),
+    }
+}

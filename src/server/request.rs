@@ -1,0 +1,140 @@
+//! One request on its way: what has been decided, what it still owes, and what the log will
+//! say of it. Lives from the head to the end of the answer.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use pingora_proxy::Session;
+
+use crate::config::Route;
+use crate::flow::body::BodyWatch;
+use crate::integration::{Answer, Attempt, Plan, Upstream};
+use crate::names::RequestId;
+use crate::refusal::Refusal;
+use crate::telemetry::{Record, RequestRecord, log_time};
+
+use super::connection::Connection;
+use super::state::State;
+
+/// A request on its way.
+pub(super) struct Request {
+    pub(super) id: RequestId,
+    pub(super) connection: Option<Arc<Connection>>,
+    pub(super) has_body: bool,
+    pub(super) route: Option<Arc<Route>>,
+    pub(super) plan: Option<Plan>,
+    pub(super) refusal: Option<Refusal>,
+    /// Watches a body that streams.
+    pub(super) watch: Option<BodyWatch>,
+    /// A body that was read before the upstream was chosen.
+    pub(super) body: Option<Bytes>,
+    pub(super) attempt: Attempt,
+    pub(super) decided_in: Duration,
+    pub(super) upstream_since: Option<Instant>,
+    pub(super) upstream_took: Option<Duration>,
+    started: Instant,
+}
+
+impl Request {
+    pub(super) fn new(state: &State) -> Self {
+        state.telemetry.metrics().requests_in_flight.inc();
+        Self {
+            id: state.ids.next(),
+            connection: None,
+            has_body: false,
+            route: None,
+            plan: None,
+            refusal: None,
+            watch: None,
+            body: None,
+            attempt: Attempt::default(),
+            decided_in: Duration::ZERO,
+            upstream_since: None,
+            upstream_took: None,
+            started: Instant::now(),
+        }
+    }
+
+    /// The upstream that answers; `None` before the plan and for other integrations.
+    pub(super) fn upstream(&self) -> Option<&Arc<Upstream>> {
+        match self.plan.as_ref()?.answer() {
+            Answer::Proxy(upstream) => Some(upstream),
+            Answer::Mock(_) => None,
+        }
+    }
+
+    /// The target has answered.
+    pub(super) fn upstream_answered(&mut self) {
+        self.upstream_took = self.upstream_since.map(|since| since.elapsed());
+    }
+
+    /// Tells the request, once it has ended.
+    pub(super) fn tell(&self, state: &State, session: &Session) {
+        let metrics = state.telemetry.metrics();
+        metrics.requests_in_flight.dec();
+        if let (Some(upstream), Some(took)) = (self.upstream(), self.upstream_took) {
+            metrics.upstream(upstream.name().as_str(), took);
+        }
+        let Some(connection) = &self.connection else {
+            return;
+        };
+        let head = session.req_header();
+        let target = String::from_utf8_lossy(head.raw_path());
+        let host = head
+            .headers
+            .get(http::header::HOST)
+            .and_then(|host| host.to_str().ok());
+        let host = head
+            .uri
+            .authority()
+            .map(|authority| authority.as_str())
+            .or(host);
+        let tls = connection.tls.as_ref();
+        let identity = tls.and_then(|tls| Some(&tls.certificate.as_ref()?.identity));
+        state.telemetry.tell(&Record::Request(RequestRecord {
+            time: log_time(),
+            request_id: self.id.as_str(),
+            listener: connection.listener.as_str(),
+            peer: connection.peer.to_string(),
+            protocol: if connection.http2 {
+                "HTTP/2"
+            } else {
+                "HTTP/1.1"
+            },
+            method: head.method.as_str(),
+            host: host.unwrap_or_default(),
+            path: target.split('?').next().unwrap_or_default(),
+            route: self.route.as_ref().map(|route| route.name.as_str()),
+            consumer: self
+                .plan
+                .as_ref()
+                .and_then(Plan::consumer)
+                .map(|name| name.as_str()),
+            certificate_subject: identity.map(|identity| identity.subject()),
+            certificate_serial: identity.map(|identity| identity.serial()),
+            tls: tls.map(|tls| tls.version),
+            status: session
+                .response_written()
+                .map_or(0, |answer| answer.status.as_u16()),
+            refusal: self.refusal.as_ref().map(Refusal::code),
+            detail: self.refusal.as_ref().map_or("", Refusal::detail),
+            target: self
+                .upstream()
+                .and_then(|upstream| upstream.last_target(&self.attempt)),
+            bytes_in: self.bytes_in(session),
+            bytes_out: session.body_bytes_sent() as u64,
+            duration_ms: milliseconds(self.started.elapsed()),
+            upstream_ms: self.upstream_took.map(milliseconds),
+            decide_us: self.decided_in.as_secs_f64() * 1e6,
+        }));
+    }
+
+    fn bytes_in(&self, session: &Session) -> u64 {
+        session.body_bytes_read() as u64
+    }
+}
+
+fn milliseconds(time: Duration) -> f64 {
+    (time.as_secs_f64() * 1e6).round() / 1e3
+}

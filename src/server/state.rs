@@ -1,0 +1,72 @@
+//! What all rooms of the server share: the snapshot that serves, the log, and whether the
+//! gateway is on its way out.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use arc_swap::{ArcSwap, Guard};
+use tokio::sync::watch;
+
+use crate::names::RequestIds;
+use crate::snapshot::Snapshot;
+use crate::telemetry::Telemetry;
+
+/// The state of a running gateway.
+pub(super) struct State {
+    snapshot: ArcSwap<Snapshot>,
+    pub(super) telemetry: Telemetry,
+    pub(super) ids: RequestIds,
+    /// Connections that are open now.
+    pub(super) live: AtomicUsize,
+    /// Set when the gateway wants no more callers, though it still serves those who come.
+    leaving: AtomicBool,
+    /// True when no connection shall take another request.
+    closing: watch::Sender<bool>,
+}
+
+impl State {
+    pub(super) fn new(snapshot: Snapshot, telemetry: Telemetry) -> std::io::Result<Self> {
+        let mut seed = [0; 8];
+        aws_lc_rs::rand::fill(&mut seed).map_err(|_| std::io::Error::other("no randomness"))?;
+        telemetry.metrics().started(snapshot.version());
+        Ok(Self {
+            snapshot: ArcSwap::from_pointee(snapshot),
+            telemetry,
+            ids: RequestIds::new(u64::from_be_bytes(seed)),
+            live: AtomicUsize::new(0),
+            leaving: AtomicBool::new(false),
+            closing: watch::Sender::new(false),
+        })
+    }
+
+    /// The snapshot that serves, for a moment.
+    pub(super) fn snapshot(&self) -> Guard<Arc<Snapshot>> {
+        self.snapshot.load()
+    }
+
+    /// The snapshot that serves, to keep for a request.
+    pub(super) fn keep_snapshot(&self) -> Arc<Snapshot> {
+        self.snapshot.load_full()
+    }
+
+    /// Replaces the snapshot, whole and at once.
+    pub(super) fn publish(&self, snapshot: Arc<Snapshot>) {
+        self.snapshot.store(snapshot);
+    }
+
+    pub(super) fn is_leaving(&self) -> bool {
+        self.leaving.load(Ordering::Acquire)
+    }
+
+    pub(super) fn leave(&self) {
+        self.leaving.store(true, Ordering::Release);
+    }
+
+    pub(super) fn close(&self) {
+        self.closing.send_replace(true);
+    }
+
+    pub(super) fn closing(&self) -> watch::Receiver<bool> {
+        self.closing.subscribe()
+    }
+}
