@@ -11,7 +11,7 @@ use pingora_core::modules::http::HttpModules;
 use pingora_core::upstreams::peer::HttpPeer;
 use pingora_core::{Error, ErrorSource, ErrorType, Result};
 use pingora_http::{RequestHeader, ResponseHeader};
-use pingora_proxy::{FailToProxy, ProxyHttp, Session};
+use pingora_proxy::{FailToProxy, ProxyHttp, ProxyWarnLogContext, Session};
 
 use crate::call::{Body, Call, Parts};
 use crate::clock::UtcTime;
@@ -262,6 +262,7 @@ impl ProxyHttp for Gateway {
         _session: &Session,
         _request: &Request,
         _error: &Error,
+        _context: ProxyWarnLogContext,
     ) -> bool {
         true
     }
