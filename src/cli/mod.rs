@@ -1,1 +1,84 @@
-//! To be furnished.
+//! The command line: one file a subcommand. Exit codes: 0 good, 1 the thing asked about is
+//! wrong, 2 the command was not understood.
+
+mod check;
+mod credentials;
+mod demo;
+mod routes;
+mod run;
+mod sign;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+use tracing_subscriber::EnvFilter;
+
+/// A gateway that checks client certificates and request signatures before anything reaches
+/// the server behind it.
+///
+/// Try it: `countersign demo` makes certificates, a credential and a configuration, starts
+/// a gateway with them, and prints curl commands to call it with.
+#[derive(Parser)]
+#[command(name = "countersign", version, max_term_width = 100)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run the gateway. SIGHUP reloads the configuration, SIGTERM drains and ends.
+    Run(ConfigFile),
+    /// Make and run a complete example, with a stand-in for the server behind the gateway.
+    Demo(demo::Options),
+    /// Check a configuration and every file that it names, without running anything.
+    Check(ConfigFile),
+    /// List the routes, or explain which one a request takes and what it would meet.
+    #[command(subcommand)]
+    Routes(routes::Command),
+    /// Sign a request as a caller would, and print the headers in curl's form.
+    Sign(sign::Options),
+    /// Make, list and retire the signing keys of consumers.
+    #[command(subcommand)]
+    Credentials(credentials::Command),
+}
+
+/// Which configuration.
+#[derive(Args, Clone)]
+pub(crate) struct ConfigFile {
+    /// The configuration.
+    #[arg(short, long, value_name = "FILE", default_value = "/etc/countersign/gateway.toml")]
+    pub(crate) config: PathBuf,
+}
+
+impl Cli {
+    /// Does what was asked for; what went wrong is said on standard error.
+    pub fn run(&self) -> ExitCode {
+        start_log();
+        let done = match &self.command {
+            Command::Run(file) => run::run(&file.config),
+            Command::Demo(options) => demo::run(options),
+            Command::Check(file) => check::run(&file.config),
+            Command::Routes(command) => routes::run(command),
+            Command::Sign(options) => sign::run(options),
+            Command::Credentials(command) => credentials::run(command),
+        };
+        done.unwrap_or_else(|error| {
+            eprintln!("{error:#}");
+            ExitCode::from(1)
+        })
+    }
+}
+
+/// Operational log on standard error; `COUNTERSIGN_LOG` takes tracing's filter syntax.
+/// Pingora logs what callers do wrong as errors of its own; the access log tells it better.
+fn start_log() {
+    let filter = EnvFilter::try_from_env("COUNTERSIGN_LOG")
+        .unwrap_or_else(|_| EnvFilter::new("info,pingora_proxy=off,pingora_core=off"));
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_target(false)
+        .init();
+}

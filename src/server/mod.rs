@@ -11,6 +11,7 @@ mod headers;
 mod inbound;
 mod listener;
 mod listeners;
+pub mod origin;
 mod proxy;
 mod request;
 mod state;
