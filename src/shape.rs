@@ -61,6 +61,11 @@ impl PathShapes {
         self.0 & other.0 == other.0
     }
 
+    /// Whether one of `other` is among these.
+    pub fn intersects(self, other: Self) -> bool {
+        self.0 & other.0 != 0
+    }
+
     /// The name of one shape that is in `self` but not in `allowed`.
     pub fn first_outside(self, allowed: Self) -> Option<&'static str> {
         Self::NAMES

@@ -46,8 +46,12 @@ pub(super) fn run(options: &Options) -> anyhow::Result<ExitCode> {
         .with_context(|| format!("{} cannot be furnished", options.directory.display()))?;
     if options.upstream.is_none() {
         free(options.origin, "--origin")?;
-        server::origin::start(options.origin, &made.files)
-            .with_context(|| format!("the stand-in cannot listen on {}; choose another address with --origin", options.origin))?;
+        server::origin::start(options.origin, &made.files).with_context(|| {
+            format!(
+                "the stand-in cannot listen on {}; choose another address with --origin",
+                options.origin
+            )
+        })?;
     }
     let file = options.directory.join("gateway.toml");
     server::run(&file, |_| guide(options, &made))?;

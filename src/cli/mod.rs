@@ -48,7 +48,12 @@ enum Command {
 #[derive(Args, Clone)]
 pub(crate) struct ConfigFile {
     /// The configuration.
-    #[arg(short, long, value_name = "FILE", default_value = "/etc/countersign/gateway.toml")]
+    #[arg(
+        short,
+        long,
+        value_name = "FILE",
+        default_value = "/etc/countersign/gateway.toml"
+    )]
     pub(crate) config: PathBuf,
 }
 

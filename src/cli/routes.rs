@@ -65,11 +65,14 @@ fn list(config: &Config) {
         ]
     };
     let head = ["METHOD", "HOST", "PATH", "POLICY", "INTEGRATION"].map(str::to_owned);
-    let rows: Vec<_> = [head].into_iter().chain(config.routes.iter().map(row)).collect();
+    let rows: Vec<_> = [head]
+        .into_iter()
+        .chain(config.routes.iter().map(row))
+        .collect();
     let width = |column: usize| rows.iter().map(|row| row[column].len()).max().unwrap_or(0);
     for row in &rows {
         let cells = row.iter().enumerate();
-        let padded = cells.map(|(column, cell)| format!("{cell:<1$}", width(column)));
+        let padded = cells.map(|(column, cell)| format!("{cell:<0$}", width(column)));
         let line: Vec<String> = padded.collect();
         println!("{}", line.join("  ").trim_end());
     }
@@ -121,13 +124,17 @@ pub(super) struct Url {
 
 /// Takes a URL apart without changing a byte of its path: what is sent is what is meant.
 pub(super) fn parse_url(url: &str) -> anyhow::Result<Url> {
-    let rest = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"));
+    let rest = url
+        .strip_prefix("https://")
+        .or_else(|| url.strip_prefix("http://"));
     let rest = rest.with_context(|| format!("{url}: write the whole URL, https://host/path"))?;
     let (authority, target) = match rest.find(['/', '?']) {
         Some(at) => rest.split_at(at),
         None => (rest, "/"),
     };
-    authority.parse::<Uri>().with_context(|| format!("{url}: has no host"))?;
+    authority
+        .parse::<Uri>()
+        .with_context(|| format!("{url}: has no host"))?;
     let slash = if target.starts_with('?') { "/" } else { "" };
     Ok(Url {
         authority: authority.to_owned(),

@@ -65,7 +65,7 @@ pub(super) fn run(options: &Options) -> anyhow::Result<ExitCode> {
         service: &demand.service,
         credential,
         now: UtcTime::now(),
-    });
+    })?;
     for (name, value) in headers {
         println!("header = \"{name}: {value}\"");
     }
@@ -74,17 +74,26 @@ pub(super) fn run(options: &Options) -> anyhow::Result<ExitCode> {
 
 fn choose<'s>(store: &'s CredentialStore, id: Option<&str>) -> anyhow::Result<&'s Credential> {
     if let Some(id) = id {
-        return store.find(id).with_context(|| format!("the store has no credential \"{id}\""));
+        return store
+            .find(id)
+            .with_context(|| format!("the store has no credential \"{id}\""));
     }
     let mut all = store.iter();
     match (all.next(), all.next()) {
         (Some(only), None) => Ok(only),
-        (None, _) => bail!("the store is empty; make a credential with `countersign credentials new`"),
+        (None, _) => {
+            bail!("the store is empty; make a credential with `countersign credentials new`")
+        }
         _ => bail!("the store has several credentials; choose one with --credential"),
     }
 }
 
-fn demand(config: &Config, method: &str, authority: &str, target: &str) -> anyhow::Result<SignatureDemand> {
+fn demand(
+    config: &Config,
+    method: &str,
+    authority: &str,
+    target: &str,
+) -> anyhow::Result<SignatureDemand> {
     let snapshot = Snapshot::build(config, None)?;
     let headers = HeaderMap::new();
     let call = Call::admit(&Parts {
@@ -98,8 +107,14 @@ fn demand(config: &Config, method: &str, authority: &str, target: &str) -> anyho
     let hit = snapshot.routes().find(&call);
     let hit = hit.map_err(|refusal| anyhow::anyhow!("refused: {}", refusal.message()))?;
     match &snapshot.authorizer().policy(&hit).demand {
-        Demand::AllOf(Proof { signature: Some(demand), .. })
-        | Demand::AnyOf(Proof { signature: Some(demand), .. }) => Ok(demand.clone()),
+        Demand::AllOf(Proof {
+            signature: Some(demand),
+            ..
+        })
+        | Demand::AnyOf(Proof {
+            signature: Some(demand),
+            ..
+        }) => Ok(demand.clone()),
         _ => bail!("route \"{}\" asks for no signature", hit.route().name),
     }
 }

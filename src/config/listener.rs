@@ -1,11 +1,15 @@
 //! `[[listener]]`: an address, its TLS, and what it bears from strangers.
 
-use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::collections::BTreeMap;
+use std::net::{IpAddr, SocketAddr};
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use ipnet::IpNet;
 
+use crate::config::declared::Declared;
+use crate::config::process::MAX_CONNECTIONS;
+use crate::document::{Document, Placed, Table};
 use crate::names::ListenerName;
 
 /// One listener.
@@ -101,4 +105,292 @@ pub struct RequestLimits {
     pub max_requests_per_connection: u32,
     /// Bytes of a request's body, unless its route says otherwise.
     pub max_body_bytes: u64,
+}
+
+const DAY_MS: u64 = 86_400_000;
+const MAX_BODY_BYTES: u64 = 1 << 40;
+
+/// Reads every `[[listener]]`; `base` is what relative paths are relative to.
+pub(super) fn read(root: &mut Table<'_>, base: &Path, admin: Option<SocketAddr>) -> Vec<Listener> {
+    let document = root.document();
+    let mut names = Declared::new("listener");
+    let mut addresses = BTreeMap::new();
+    let mut listeners = Vec::new();
+    for mut table in root.tables("listener") {
+        let name = names.name_of(&mut table);
+        let address = read_address(&mut table);
+        if let Some(address) = &address {
+            check_address(document, &mut addresses, admin, address);
+        }
+        let tls = read_tls(&mut table, base);
+        let http2 = read_http2(&mut table, tls.is_some());
+        let trusted_peers = read_trusted_peers(&mut table);
+        let limits = read_limits(&mut table);
+        table.finish();
+        let (Some(name), Some(address)) = (name, address) else {
+            continue;
+        };
+        listeners.push(Listener {
+            name: ListenerName::new(name),
+            address: address.value,
+            tls,
+            http2,
+            trusted_peers,
+            limits,
+        });
+    }
+    listeners
+}
+
+/// The key `address` of a listener or of `[admin]`.
+pub(super) fn read_address(table: &mut Table<'_>) -> Option<Placed<SocketAddr>> {
+    let text = table
+        .need("address", "write for example address = \"127.0.0.1:8080\"")
+        .text("address")?;
+    match text.value.parse() {
+        Ok(value) => Some(Placed {
+            value,
+            line: text.line,
+        }),
+        Err(_) => {
+            let problem = format!(
+                "address \"{}\" is no IP address with a port; write for example \"127.0.0.1:8080\" or \"[::]:8080\"",
+                text.value
+            );
+            table.document().note(text.line, problem);
+            None
+        }
+    }
+}
+
+fn check_address(
+    document: &Document<'_>,
+    seen: &mut BTreeMap<SocketAddr, usize>,
+    admin: Option<SocketAddr>,
+    address: &Placed<SocketAddr>,
+) {
+    let Placed { value, line } = *address;
+    if value.port() == 0 {
+        return;
+    }
+    if admin == Some(value) {
+        let text = format!("address {value} is also the one of [admin]; give each its own");
+        document.note(line, text);
+    }
+    if let Some(first) = seen.get(&value) {
+        let text = format!("address {value} is also the one of the listener at line {first}");
+        document.note(line, text);
+    }
+    seen.entry(value).or_insert(line);
+}
+
+fn read_tls(table: &mut Table<'_>, base: &Path) -> Option<ListenerTls> {
+    let document = table.document();
+    let plaintext = !table.has("certificate");
+    let line = table.line_of("certificate");
+    let certificates = read_certificates(table, base);
+    let version_line = table
+        .has("tls_min_version")
+        .then(|| table.line_of("tls_min_version"));
+    let min_version = table.word("tls_min_version", &TLS_VERSIONS);
+    let client_certificate = read_client_certificate(table, base);
+    if plaintext {
+        if let Some(client) = &client_certificate {
+            document.note(
+                client.line,
+                "\"client_certificate\" needs TLS, and this listener is plaintext; give it certificate = [{ chain = \"…\", private_key = \"…\" }]",
+            );
+        }
+        if let Some(line) = version_line {
+            document.note(
+                line,
+                "\"tls_min_version\" needs TLS, and this listener is plaintext; give it a \"certificate\" or leave the key out",
+            );
+        }
+        return None;
+    }
+    if certificates.is_empty() {
+        document.note(
+            line,
+            "\"certificate\" holds no usable certificate; write certificate = [{ chain = \"…\", private_key = \"…\" }], or leave the key out for plaintext",
+        );
+    }
+    Some(ListenerTls {
+        certificates,
+        min_version: min_version.unwrap_or(TlsVersion::Tls12),
+        client_certificate: client_certificate.unwrap_or(ClientCertificate {
+            mode: ClientCertificateMode::Off,
+            trust: Vec::new(),
+            line,
+        }),
+    })
+}
+
+const TLS_VERSIONS: [(&str, TlsVersion); 2] =
+    [("1.2", TlsVersion::Tls12), ("1.3", TlsVersion::Tls13)];
+
+fn read_certificates(table: &mut Table<'_>, base: &Path) -> Vec<CertificateFiles> {
+    let mut certificates = Vec::new();
+    for mut table in table.tables("certificate") {
+        let line = table.line();
+        let chain = table
+            .need("chain", "name the PEM file of the certificate, leaf first")
+            .text("chain");
+        let private_key = table
+            .need("private_key", "name the PEM file of the certificate's key")
+            .text("private_key");
+        table.finish();
+        if let (Some(chain), Some(private_key)) = (chain, private_key) {
+            certificates.push(CertificateFiles {
+                chain: base.join(chain.value),
+                private_key: base.join(private_key.value),
+                line,
+            });
+        }
+    }
+    certificates
+}
+
+const MODES: [(&str, ClientCertificateMode); 3] = [
+    ("off", ClientCertificateMode::Off),
+    ("optional", ClientCertificateMode::Optional),
+    ("required", ClientCertificateMode::Required),
+];
+
+fn read_client_certificate(table: &mut Table<'_>, base: &Path) -> Option<ClientCertificate> {
+    let mut table = table.table("client_certificate")?;
+    let mode = table
+        .need("mode", "write \"off\", \"optional\" or \"required\"")
+        .word("mode", &MODES);
+    let line = table.line_of("trust");
+    let wrong = table.has("trust");
+    let trust = table.texts("trust");
+    let wrong = wrong && trust.is_none();
+    let trust: Vec<PathBuf> = trust
+        .unwrap_or_default()
+        .into_iter()
+        .map(|path| base.join(path.value))
+        .collect();
+    let asked = mode.is_some_and(|mode| mode != ClientCertificateMode::Off);
+    if asked && trust.is_empty() && !wrong {
+        table.document().note(
+            line,
+            "\"client_certificate\" trusts nobody; name the authorities' PEM files: trust = [\"tls/clients-ca.pem\"]",
+        );
+    }
+    table.finish();
+    Some(ClientCertificate {
+        mode: mode.unwrap_or(ClientCertificateMode::Off),
+        trust,
+        line,
+    })
+}
+
+fn read_http2(table: &mut Table<'_>, tls: bool) -> bool {
+    let line = table.line_of("http2");
+    let http2 = table.boolean("http2");
+    if !tls && http2 == Some(true) {
+        table.document().note(
+            line,
+            "\"http2\" is negotiated by TLS, and this listener is plaintext; leave the key out or give it a \"certificate\"",
+        );
+    }
+    http2.unwrap_or(tls)
+}
+
+fn read_trusted_peers(table: &mut Table<'_>) -> Vec<IpNet> {
+    let mut nets = Vec::new();
+    for peer in table.texts("trusted_peers").unwrap_or_default() {
+        match parse_net(&peer.value) {
+            Ok(net) => nets.push(net),
+            Err(problem) => table.document().note(peer.line, problem),
+        }
+    }
+    nets
+}
+
+fn parse_net(text: &str) -> Result<IpNet, String> {
+    if let Ok(address) = text.parse::<IpAddr>() {
+        return Ok(IpNet::from(address));
+    }
+    let net: IpNet = text.parse().map_err(|_| {
+        format!("trusted peer \"{text}\" is no address and no network such as \"10.0.0.0/8\"")
+    })?;
+    match net.trunc() == net {
+        true => Ok(net),
+        false => Err(format!(
+            "trusted peer \"{text}\" has bits beyond its prefix; write \"{}\"",
+            net.trunc()
+        )),
+    }
+}
+
+fn read_limits(table: &mut Table<'_>) -> RequestLimits {
+    let default = RequestLimits::default();
+    RequestLimits {
+        max_connections: table
+            .integer("max_connections", 1..=MAX_CONNECTIONS)
+            .unwrap_or(default.max_connections),
+        max_connections_per_address: table
+            .integer("max_connections_per_address", 1..=MAX_CONNECTIONS)
+            .unwrap_or(default.max_connections_per_address),
+        handshake_timeout: read_millis(table, "handshake_timeout_ms", default.handshake_timeout),
+        header_timeout: read_millis(table, "header_timeout_ms", default.header_timeout),
+        max_header_bytes: table
+            .integer("max_header_bytes", 1_024..=262_144)
+            .unwrap_or(default.max_header_bytes),
+        max_header_count: table
+            .integer("max_header_count", 1..=200)
+            .unwrap_or(default.max_header_count),
+        body_timeout: read_millis(table, "body_timeout_ms", default.body_timeout),
+        idle_timeout: read_idle_timeout(table).unwrap_or(default.idle_timeout),
+        max_requests_per_connection: table
+            .integer("max_requests_per_connection", 1..=u32::MAX)
+            .unwrap_or(default.max_requests_per_connection),
+        max_body_bytes: read_max_body_bytes(table).unwrap_or(default.max_body_bytes),
+    }
+}
+
+/// The key `max_body_bytes` of a listener or a route.
+pub(super) fn read_max_body_bytes(table: &mut Table<'_>) -> Option<u64> {
+    table.integer("max_body_bytes", 0..=MAX_BODY_BYTES)
+}
+
+/// A duration of at least a millisecond and at most a day.
+pub(super) fn read_millis(table: &mut Table<'_>, key: &'static str, default: Duration) -> Duration {
+    table
+        .integer(key, 1..=DAY_MS)
+        .map_or(default, Duration::from_millis)
+}
+
+// Pingora counts the time between requests in whole seconds.
+fn read_idle_timeout(table: &mut Table<'_>) -> Option<Duration> {
+    let line = table.line_of("idle_timeout_ms");
+    let millis: u64 = table.integer("idle_timeout_ms", 1_000..=DAY_MS)?;
+    if millis % 1_000 != 0 {
+        let text = format!(
+            "\"idle_timeout_ms\" counts whole seconds; write {} or {}",
+            millis - millis % 1_000,
+            millis - millis % 1_000 + 1_000
+        );
+        table.document().note(line, text);
+    }
+    Some(Duration::from_millis(millis))
+}
+
+impl Default for RequestLimits {
+    fn default() -> Self {
+        Self {
+            max_connections: 10_000,
+            max_connections_per_address: 1_000,
+            handshake_timeout: Duration::from_millis(5_000),
+            header_timeout: Duration::from_millis(10_000),
+            max_header_bytes: 32_768,
+            max_header_count: 100,
+            body_timeout: Duration::from_millis(30_000),
+            idle_timeout: Duration::from_millis(60_000),
+            max_requests_per_connection: 10_000,
+            max_body_bytes: 10 * 1024 * 1024,
+        }
+    }
 }

@@ -1,8 +1,11 @@
 //! `[gateway]` and `[admin]`: what holds for the process as a whole.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
+
+use crate::config::listener::read_address;
+use crate::document::Table;
 
 /// Settings of the process. Threads, admin address and access log are read once, at start.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,4 +36,72 @@ pub enum AccessLog {
     File(PathBuf),
     /// Nowhere.
     Off,
+}
+
+/// More connections than any machine holds: what a bound on connections may be at most.
+pub(super) const MAX_CONNECTIONS: usize = 10_000_000;
+const MAX_THREADS: usize = 1024;
+
+/// Reads `[gateway]` and `[admin]`; `base` is what relative paths are relative to.
+pub(super) fn read(root: &mut Table<'_>, base: &Path) -> Process {
+    let mut process = Process {
+        admin: read_admin(root),
+        ..Process::default()
+    };
+    let Some(mut table) = root.table("gateway") else {
+        return process;
+    };
+    if let Some(threads) = table.integer("threads", 1..=MAX_THREADS) {
+        process.threads = threads;
+    }
+    if let Some(max) = table.integer("max_connections", 1..=MAX_CONNECTIONS) {
+        process.max_connections = max;
+    }
+    let line = table.line_of("drain_grace_secs");
+    if let Some(secs) = table.integer("drain_grace_secs", 0..=3_600) {
+        process.drain_grace = Duration::from_secs(secs);
+    }
+    if let Some(secs) = table.integer("drain_timeout_secs", 1..=86_400) {
+        process.drain_timeout = Duration::from_secs(secs);
+    }
+    if process.drain_grace > process.drain_timeout {
+        let text = format!(
+            "\"drain_grace_secs\" ({}) is a part of \"drain_timeout_secs\" ({}) and cannot be longer",
+            process.drain_grace.as_secs(),
+            process.drain_timeout.as_secs()
+        );
+        table.document().note(line, text);
+    }
+    process.credential_store = table.text("credential_store").map(|p| base.join(p.value));
+    if let Some(target) = table.text("access_log") {
+        process.access_log = match target.value.as_str() {
+            "stdout" => AccessLog::Stdout,
+            "off" => AccessLog::Off,
+            path => AccessLog::File(base.join(path)),
+        };
+    }
+    table.finish();
+    process
+}
+
+impl Default for Process {
+    fn default() -> Self {
+        let processors = std::thread::available_parallelism().map_or(1, usize::from);
+        Self {
+            threads: processors.min(MAX_THREADS),
+            drain_grace: Duration::from_secs(5),
+            drain_timeout: Duration::from_secs(30),
+            max_connections: 10_000,
+            credential_store: None,
+            admin: None,
+            access_log: AccessLog::Stdout,
+        }
+    }
+}
+
+fn read_admin(root: &mut Table<'_>) -> Option<SocketAddr> {
+    let mut table = root.table("admin")?;
+    let address = read_address(&mut table);
+    table.finish();
+    address.map(|address| address.value)
 }

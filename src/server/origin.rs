@@ -23,7 +23,9 @@ struct Files(PathBuf);
 /// # Errors
 /// The address cannot be bound.
 pub fn start(address: SocketAddr, directory: &Path) -> io::Result<()> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
     let socket = {
         let _context = runtime.enter();
         bind(address)?
@@ -34,7 +36,8 @@ pub fn start(address: SocketAddr, directory: &Path) -> io::Result<()> {
         while let Ok((stream, _)) = socket.accept().await {
             let (app, closing) = (app.clone(), closing.subscribe());
             tokio::spawn(async move {
-                app.process_new(Box::new(Stream::from(stream)), &closing).await;
+                app.process_new(Box::new(Stream::from(stream)), &closing)
+                    .await;
             });
         }
     };
@@ -54,7 +57,9 @@ impl ServeHttp for Files {
         let mut response = Response::new(body);
         *response.status_mut() = status;
         let length = response.body().len().into();
-        response.headers_mut().insert(header::CONTENT_LENGTH, length);
+        response
+            .headers_mut()
+            .insert(header::CONTENT_LENGTH, length);
         response
     }
 }
@@ -66,7 +71,11 @@ impl Files {
             other => other.strip_prefix('/')?,
         };
         let path = Path::new(path);
-        let plain = path.components().all(|part| matches!(part, Component::Normal(_)));
-        plain.then(|| std::fs::read(self.0.join(path)).ok()).flatten()
+        let plain = path
+            .components()
+            .all(|part| matches!(part, Component::Normal(_)));
+        plain
+            .then(|| std::fs::read(self.0.join(path)).ok())
+            .flatten()
     }
 }

@@ -47,13 +47,23 @@ pub(super) fn make(
     }
     let store = directory.join("credentials.toml");
     if !store.exists() {
-        let text = format!("[[credential]]\nid = \"CSDEMO{}\"\nsecret = \"{}\"\n", random(12)?, random(40)?);
+        let text = format!(
+            "[[credential]]\nid = \"CSDEMO{}\"\nsecret = \"{}\"\n",
+            random(12)?,
+            random(40)?
+        );
         write_secret(&store, text.as_bytes())?;
     }
     let opened = CredentialStore::load(&store)?;
-    let credential = opened.iter().next().context("the credential store is empty")?;
+    let credential = opened
+        .iter()
+        .next()
+        .context("the credential store is empty")?;
     let id = credential.id.to_string();
-    fs::write(directory.join("gateway.toml"), configuration(listen, admin, target, &id))?;
+    fs::write(
+        directory.join("gateway.toml"),
+        configuration(listen, admin, target, &id),
+    )?;
     Ok(Made {
         files,
         id,
@@ -126,14 +136,28 @@ fn make_certificates(tls: &Path, listen: SocketAddr) -> anyhow::Result<()> {
 
     let mut server = CertificateParams::new(vec!["localhost".to_owned()])?;
     server.distinguished_name = named("localhost");
-    server.subject_alt_names.push(SanType::IpAddress(listen.ip()));
-    issue(tls, "server", server, ExtendedKeyUsagePurpose::ServerAuth, &issuer)?;
+    server
+        .subject_alt_names
+        .push(SanType::IpAddress(listen.ip()));
+    issue(
+        tls,
+        "server",
+        server,
+        ExtendedKeyUsagePurpose::ServerAuth,
+        &issuer,
+    )?;
 
     let mut client = CertificateParams::default();
     client.distinguished_name = named("billing");
     let name = "spiffe://demo.countersign/billing".try_into()?;
     client.subject_alt_names.push(SanType::URI(name));
-    issue(tls, "client", client, ExtendedKeyUsagePurpose::ClientAuth, &issuer)?;
+    issue(
+        tls,
+        "client",
+        client,
+        ExtendedKeyUsagePurpose::ClientAuth,
+        &issuer,
+    )?;
 
     // Last, for it says that the others are there.
     fs::write(tls.join("ca.pem"), authority.pem())?;
@@ -153,7 +177,10 @@ fn issue(
     let key = KeyPair::generate()?;
     let certificate = params.signed_by(&key, issuer)?;
     fs::write(tls.join(format!("{name}.pem")), certificate.pem())?;
-    write_secret(&tls.join(format!("{name}.key")), key.serialize_pem().as_bytes())?;
+    write_secret(
+        &tls.join(format!("{name}.key")),
+        key.serialize_pem().as_bytes(),
+    )?;
     Ok(())
 }
 
@@ -171,8 +198,8 @@ fn make_files(files: &Path) -> anyhow::Result<()> {
     fs::write(grandchild.join("random.txt"), random(2048)?)?;
     let archive = fs::File::create(files.join("random_text_files.zip"))?;
     let mut archive = zip::ZipWriter::new(archive);
-    let stored = zip::write::SimpleFileOptions::default()
-        .compression_method(zip::CompressionMethod::Stored);
+    let stored =
+        zip::write::SimpleFileOptions::default().compression_method(zip::CompressionMethod::Stored);
     for number in 1..=4 {
         archive.start_file(format!("random_{number}.txt"), stored)?;
         archive.write_all(random(4096)?.as_bytes())?;
@@ -187,8 +214,13 @@ fn make_files(files: &Path) -> anyhow::Result<()> {
 fn random(length: usize) -> anyhow::Result<String> {
     const LETTERS: &[u8; 32] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
     let mut bytes = vec![0; length];
-    aws_lc_rs::rand::fill(&mut bytes).ok().context("no randomness")?;
-    Ok(bytes.iter().map(|byte| char::from(LETTERS[usize::from(byte & 31)])).collect())
+    aws_lc_rs::rand::fill(&mut bytes)
+        .ok()
+        .context("no randomness")?;
+    Ok(bytes
+        .iter()
+        .map(|byte| char::from(LETTERS[usize::from(byte & 31)]))
+        .collect())
 }
 
 /// Writes a file that only its owner can read.

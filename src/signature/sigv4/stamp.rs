@@ -1,0 +1,77 @@
+//! The time at which a request was signed. In: a `Call` and the list of signed headers. Out:
+//! a `Stamp`, or a `Refusal` when no signed header tells the time, or the time is too far off.
+
+use http::header::DATE;
+
+use crate::call::Call;
+use crate::clock::UtcTime;
+use crate::refusal::Refusal;
+
+use super::coverage;
+
+/// A point in time and its `YYYYMMDDTHHMMSSZ`.
+pub(super) struct Stamp {
+    time: UtcTime,
+    text: [u8; 16],
+}
+
+impl Stamp {
+    /// The time that `x-amz-date` tells; when it is absent, the one that a signed `Date` tells
+    /// (AWS SigV4 "Elements of a request signature").
+    pub(super) fn of(call: &Call<'_>, signed_headers: &str) -> Result<Self, Refusal> {
+        Self::find(call, signed_headers).map_err(Refusal::SignatureMalformed)
+    }
+
+    /// The stamp of `time`, unless it is outside of the years 0 to 9999.
+    pub(super) fn at(time: UtcTime) -> Option<Self> {
+        let text: [u8; 16] = time.amz().as_bytes().try_into().ok()?;
+        let digits = text.iter().filter(|byte| byte.is_ascii_digit()).count();
+        (digits == 14).then_some(Self { time, text })
+    }
+
+    /// `YYYYMMDDTHHMMSSZ`.
+    pub(super) fn text(&self) -> &str {
+        std::str::from_utf8(&self.text).expect("a stamp is made of ASCII only")
+    }
+
+    /// `YYYYMMDD`.
+    pub(super) fn day(&self) -> &str {
+        &self.text()[..8]
+    }
+
+    /// Refuses a stamp that is more than `max_skew_secs` before or after `now`.
+    pub(super) fn check_skew(&self, now: UtcTime, max_skew_secs: u32) -> Result<(), Refusal> {
+        let age = now.unix().saturating_sub(self.time.unix());
+        let max = i64::from(max_skew_secs);
+        match age {
+            age if age > max => Err(Refusal::SignatureExpired),
+            age if age < -max => Err(Refusal::SignatureNotYetValid),
+            _ => Ok(()),
+        }
+    }
+
+    fn find(call: &Call<'_>, signed_headers: &str) -> Result<Self, &'static str> {
+        if call.headers().contains_key("x-amz-date") {
+            // Coverage was checked before, but a date that is not signed is no date.
+            if !coverage::names(signed_headers, "x-amz-date") {
+                return Err("x-amz-date is not signed");
+            }
+            let text = call.header("x-amz-date");
+            let text = text.ok_or("x-amz-date was sent twice, or is not text")?;
+            return Self::read(text).ok_or("x-amz-date is not a time");
+        }
+        if !coverage::names(signed_headers, "date") {
+            return Err("no signed header tells the time");
+        }
+        let text = call.header(DATE.as_str());
+        let text = text.ok_or("Date was sent twice, or is not text")?;
+        let time = UtcTime::parse_http(text).and_then(Self::at);
+        time.ok_or("Date is not a time")
+    }
+
+    fn read(text: &str) -> Option<Self> {
+        let time = UtcTime::parse_amz(text.as_bytes())?;
+        let text = text.as_bytes().try_into().ok()?;
+        Some(Self { time, text })
+    }
+}
