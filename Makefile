@@ -1,0 +1,28 @@
+# The two commands that a newcomer needs, and the ones that CI runs before the tests.
+.PHONY: run test lint bench fuzz clean
+
+# A gateway with certificates, a credential and a stand-in for the private server.
+run:
+	cargo run --release -- demo
+
+# Everything: unit tests, golden files, and the gateway against real nginx, curl, botocore
+# and openssl. Installs those from Debian and PyPI when they are missing.
+test:
+	tests/prepare
+	cargo test --workspace --exclude countersign-fuzz
+
+lint:
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets -- -D warnings
+	cargo deny check bans licenses sources
+	RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --document-private-items
+
+bench:
+	cargo bench -p countersign-bench
+
+# Each parser of network bytes, for a few seconds.
+fuzz:
+	fuzz/run 10
+
+clean:
+	cargo clean
