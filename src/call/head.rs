@@ -157,6 +157,8 @@ impl Fields {
             return Err(Malformed("header value holds a control character"));
         }
         if name.eq_ignore_ascii_case(b"host") {
+            let host = std::str::from_utf8(value).map_err(|_| Malformed("Host is not text"))?;
+            super::authority::check(host)?;
             self.hosts += 1;
         } else if name.eq_ignore_ascii_case(b"content-length") {
             let length = framing::content_length(value)?;
@@ -240,6 +242,9 @@ mod tests {
             "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n",
             "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding : chunked\r\n\r\n",
             "POST / HTTP/1.0\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n",
+            "GET / HTTP/1.1\r\nHost: u@a\r\n\r\n",
+            "GET / HTTP/1.1\r\nHost: a/b c\r\n\r\n",
+            "GET / HTTP/1.1\r\nHost:\r\n\r\n",
             "GET / HTTP/1.1\r\nHost: a\r\nX: a\r\n b\r\n\r\n",
             "GET / HTTP/1.1\nHost: a\n\n",
             "GET / HTTP/1.1\r\nHost: a\nX: 1\r\n\r\n",

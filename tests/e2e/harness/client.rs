@@ -1,0 +1,173 @@
+//! Clients: HTTP/1 over plaintext or TLS, which sends the very bytes it is given, and HTTP/2.
+
+use std::io::{self, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
+
+pub struct Answer {
+    pub status: u16,
+    pub head: String,
+    pub body: Vec<u8>,
+}
+
+impl Answer {
+    /// The refusal's code.
+    pub fn code(&self) -> String {
+        let body: serde_json::Value = serde_json::from_slice(&self.body).unwrap_or_default();
+        body["code"].as_str().unwrap_or_default().to_owned()
+    }
+
+    pub fn closes(&self) -> bool {
+        self.head.to_ascii_lowercase().contains("connection: close")
+    }
+}
+
+trait Stream: Read + Write + Send {}
+impl<T: Read + Write + Send> Stream for T {}
+
+pub struct Client {
+    stream: Box<dyn Stream>,
+    inbox: Vec<u8>,
+    pub resumed: bool,
+}
+
+/// TLS as a caller configures it.
+pub fn tls(directory: &Path, certificate: Option<&str>) -> Arc<ClientConfig> {
+    tls_with(directory, certificate, rustls::ALL_VERSIONS)
+}
+
+pub fn tls_with(
+    directory: &Path,
+    certificate: Option<&str>,
+    versions: &[&'static rustls::SupportedProtocolVersion],
+) -> Arc<ClientConfig> {
+    let mut roots = RootCertStore::empty();
+    let ca = CertificateDer::from_pem_file(directory.join("ca.pem")).expect("an authority");
+    roots.add(ca).expect("a root");
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let builder = ClientConfig::builder_with_provider(provider)
+        .with_protocol_versions(versions)
+        .expect("versions")
+        .with_root_certificates(roots);
+    Arc::new(match certificate {
+        None => builder.with_no_client_auth(),
+        Some(name) => {
+            let file = |end| directory.join(format!("{name}.{end}"));
+            let chain = CertificateDer::pem_file_iter(file("pem")).expect("a chain");
+            let chain = chain.map(|one| one.expect("a certificate")).collect();
+            let key = PrivateKeyDer::from_pem_file(file("key")).expect("a key");
+            builder
+                .with_client_auth_cert(chain, key)
+                .expect("a certificate and its key")
+        }
+    })
+}
+
+fn connect(address: SocketAddr) -> TcpStream {
+    let stream = TcpStream::connect(address).expect("a connection");
+    stream
+        .set_read_timeout(Some(Duration::from_secs(20)))
+        .expect("a timeout");
+    stream
+}
+
+impl Client {
+    pub fn plain(address: SocketAddr) -> Self {
+        Self {
+            stream: Box::new(connect(address)),
+            inbox: Vec::new(),
+            resumed: false,
+        }
+    }
+
+    /// A TLS connection that asks for `name`; an error is the gateway's alert.
+    pub fn tls(address: SocketAddr, config: &Arc<ClientConfig>, name: &str) -> io::Result<Self> {
+        let name = ServerName::try_from(name.to_owned()).expect("a name");
+        let session = ClientConnection::new(config.clone(), name).expect("a session");
+        let mut stream = StreamOwned::new(session, connect(address));
+        while stream.conn.is_handshaking() {
+            stream.conn.complete_io(&mut stream.sock)?;
+        }
+        let resumed = stream.conn.handshake_kind() == Some(rustls::HandshakeKind::Resumed);
+        Ok(Self {
+            stream: Box::new(stream),
+            inbox: Vec::new(),
+            resumed,
+        })
+    }
+
+    pub fn send(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.stream.write_all(bytes)?;
+        self.stream.flush()
+    }
+
+    pub fn get(&mut self, host: &str, path: &str) -> Answer {
+        self.ask(&format!("GET {path} HTTP/1.1\r\nHost: {host}\r\n\r\n"))
+    }
+
+    pub fn ask(&mut self, request: &str) -> Answer {
+        self.try_ask(request.as_bytes()).expect("an answer")
+    }
+
+    pub fn try_ask(&mut self, request: &[u8]) -> io::Result<Answer> {
+        self.send(request)?;
+        self.answer()
+    }
+
+    pub fn answer(&mut self) -> io::Result<Answer> {
+        let end = loop {
+            if let Some(at) = self.inbox.windows(4).position(|four| four == b"\r\n\r\n") {
+                break at + 4;
+            }
+            self.fill()?;
+        };
+        let head = super::text(&self.inbox[..end]);
+        self.inbox.drain(..end);
+        let status = head
+            .split(' ')
+            .nth(1)
+            .and_then(|word| word.parse().ok())
+            .unwrap_or(0);
+        if status == 100 {
+            return self.answer();
+        }
+        let lower = head.to_ascii_lowercase();
+        let length = lower.split("content-length: ").nth(1);
+        let length: usize = length
+            .and_then(|rest| rest.split("\r\n").next()?.parse().ok())
+            .unwrap_or(0);
+        while self.inbox.len() < length {
+            self.fill()?;
+        }
+        let body = self.inbox.drain(..length).collect();
+        Ok(Answer { status, head, body })
+    }
+
+    /// Whether the gateway has closed the connection, once it sends no more.
+    pub fn is_closed(&mut self) -> bool {
+        loop {
+            match self.fill() {
+                Ok(()) => {}
+                Err(e) if e.kind() == io::ErrorKind::WouldBlock => return false,
+                Err(_) => return true,
+            }
+        }
+    }
+
+    fn fill(&mut self) -> io::Result<()> {
+        let mut scratch = [0; 16384];
+        match self.stream.read(&mut scratch)? {
+            0 => Err(io::ErrorKind::UnexpectedEof.into()),
+            length => {
+                self.inbox.extend_from_slice(&scratch[..length]);
+                Ok(())
+            }
+        }
+    }
+}

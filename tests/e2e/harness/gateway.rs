@@ -1,0 +1,195 @@
+//! The gateway as a process of its own, as users run it.
+
+use std::collections::HashMap;
+use std::fs;
+use std::io::{BufRead as _, BufReader};
+use std::net::SocketAddr;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::{Arc, Mutex};
+
+use serde_json::Value;
+
+use super::wait_for;
+
+pub const PROGRAM: &str = env!("CARGO_BIN_EXE_countersign");
+pub const REGION: &str = "us-west-2";
+pub const SERVICE: &str = "execute-api";
+pub const ID: &str = "CSTESTBILLING";
+pub const SECRET: &str = "a-secret-that-only-the-tests-know";
+pub const OTHER_ID: &str = "CSTESTSHIPPING";
+pub const OTHER_SECRET: &str = "another-secret-that-only-tests-know";
+
+pub struct Gateway {
+    child: Child,
+    pub directory: PathBuf,
+    listeners: HashMap<String, SocketAddr>,
+    admin: SocketAddr,
+    stderr: Arc<Mutex<Vec<String>>>,
+}
+
+impl Gateway {
+    /// Starts a gateway with `config`, to which the process's own tables are added. Every
+    /// address in it has port 0.
+    pub fn start(directory: &Path, config: &str) -> Self {
+        write_store(directory);
+        write_config(directory, config);
+        let mut child = Command::new(PROGRAM)
+            .args(["run", "--config"])
+            .arg(directory.join("gateway.toml"))
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the gateway starts");
+        let lines = BufReader::new(child.stderr.take().expect("a pipe")).lines();
+        let stderr = Arc::new(Mutex::new(Vec::new()));
+        let kept = stderr.clone();
+        std::thread::spawn(move || {
+            for line in lines.map_while(Result::ok) {
+                kept.lock().expect("no panic").push(line);
+            }
+        });
+        let mut gateway = Self {
+            child,
+            directory: directory.to_owned(),
+            listeners: HashMap::new(),
+            admin: ([127, 0, 0, 1], 0).into(),
+            stderr,
+        };
+        wait_for("readiness", || {
+            if let Some(status) = gateway.child.try_wait().expect("a child") {
+                panic!("the gateway ended with {status}: {:#?}", gateway.said());
+            }
+            gateway
+                .said()
+                .iter()
+                .any(|line| line.ends_with("Ready."))
+                .then_some(())
+        });
+        gateway.learn_addresses();
+        gateway
+    }
+
+    fn learn_addresses(&mut self) {
+        for line in self.said() {
+            let word = |key: &str| {
+                let rest = line.split_once(&format!("{key}="))?.1;
+                Some(rest.split(' ').next().unwrap_or(rest).to_owned())
+            };
+            let Some(address) = word("address").and_then(|text| text.parse().ok()) else {
+                continue;
+            };
+            match word("listener") {
+                Some(name) => drop(self.listeners.insert(name, address)),
+                None => self.admin = address,
+            }
+        }
+    }
+
+    pub fn said(&self) -> Vec<String> {
+        self.stderr.lock().expect("no panic").clone()
+    }
+
+    pub fn address(&self, listener: &str) -> SocketAddr {
+        self.listeners[listener]
+    }
+
+    /// `https://localhost:PORT` of the listener called `public`.
+    pub fn url(&self, target: &str) -> String {
+        format!(
+            "https://localhost:{}{target}",
+            self.address("public").port()
+        )
+    }
+
+    pub fn metrics(&self) -> String {
+        self.admin("/metrics").1
+    }
+
+    /// Asks the admin listener.
+    pub fn admin(&self, path: &str) -> (u16, String) {
+        let mut client = super::client::Client::plain(self.admin);
+        let answer = client.get("admin", path);
+        (answer.status, super::text(&answer.body))
+    }
+
+    /// The sum of a metric over the label sets that hold `labels`.
+    pub fn metric(&self, name: &str, labels: &str) -> f64 {
+        let text = self.metrics();
+        let lines = text
+            .lines()
+            .filter(|line| line.starts_with(name) && line.contains(labels));
+        lines
+            .filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok())
+            .sum()
+    }
+
+    /// The access log so far.
+    pub fn log(&self) -> Vec<Value> {
+        let text = fs::read_to_string(self.directory.join("access.log")).unwrap_or_default();
+        text.lines()
+            .map(|line| serde_json::from_str(line).expect("a line is JSON"))
+            .collect()
+    }
+
+    /// Waits for a log line.
+    pub fn logged(&self, what: &str, is: impl Fn(&Value) -> bool) -> Value {
+        wait_for(what, || self.log().into_iter().find(&is))
+    }
+
+    /// Puts `config` in the place of the old one and reloads; true when it was taken.
+    pub fn reload(&self, config: &str) -> bool {
+        write_config(&self.directory, config);
+        self.reload_as_it_is()
+    }
+
+    pub fn reload_as_it_is(&self) -> bool {
+        let count = |result| self.metric("countersign_reloads_total", result);
+        let (good, bad) = (count("published"), count("failed"));
+        self.signal("HUP");
+        wait_for("a reload", || match () {
+            () if count("published") > good => Some(true),
+            () if count("failed") > bad => Some(false),
+            () => None,
+        })
+    }
+
+    pub fn signal(&self, name: &str) {
+        let id = self.child.id().to_string();
+        let sent = Command::new("kill")
+            .args(["-s", name, &id])
+            .status()
+            .expect("kill runs");
+        assert!(sent.success());
+    }
+
+    /// Waits for the process to end by itself.
+    pub fn end(&mut self) -> ExitStatus {
+        wait_for("the end", || self.child.try_wait().expect("a child"))
+    }
+}
+
+impl Drop for Gateway {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        if std::thread::panicking() {
+            eprintln!("the gateway said: {:#?}", self.said());
+        }
+    }
+}
+
+pub fn write_config(directory: &Path, config: &str) {
+    let process = "[gateway]\ncredential_store = \"credentials.toml\"\naccess_log = \"access.log\"\n\
+         drain_grace_secs = 1\ndrain_timeout_secs = 10\nthreads = 2\n[admin]\naddress = \"127.0.0.1:0\"\n";
+    fs::write(directory.join("gateway.toml"), format!("{process}{config}")).expect("a file");
+}
+
+pub fn write_store(directory: &Path) {
+    let file = directory.join("credentials.toml");
+    let entry = |id, secret| format!("[[credential]]\nid = \"{id}\"\nsecret = \"{secret}\"\n");
+    let text = entry(ID, SECRET) + &entry(OTHER_ID, OTHER_SECRET);
+    fs::write(&file, text).expect("a file");
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).expect("a mode");
+}

@@ -1,0 +1,46 @@
+//! What the end-to-end tests stand on: certificates, a gateway process, a real nginx, an
+//! upstream that remembers every byte, and clients that say exactly what they are told to.
+
+#![allow(dead_code)]
+
+pub mod client;
+pub mod gateway;
+pub mod nginx;
+pub mod pki;
+pub mod recorder;
+
+use std::path::Path;
+use std::process::{Command, Output};
+use std::time::{Duration, Instant};
+
+/// Waits for a condition; the time only bounds a test that has failed.
+pub fn wait_for<T>(what: &str, mut found: impl FnMut() -> Option<T>) -> T {
+    let deadline = Instant::now() + Duration::from_secs(20);
+    loop {
+        if let Some(value) = found() {
+            return value;
+        }
+        assert!(Instant::now() < deadline, "never came: {what}");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// Runs a program to its end.
+pub fn run(program: impl AsRef<std::ffi::OsStr>, arguments: &[&str]) -> Output {
+    let mut command = Command::new(program);
+    command
+        .args(arguments)
+        .output()
+        .expect("the program starts")
+}
+
+pub fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+/// The Python that has botocore; `tests/prepare` makes it.
+pub fn python() -> std::path::PathBuf {
+    let python = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/venv/bin/python");
+    assert!(python.exists(), "run tests/prepare first, or make test");
+    python
+}

@@ -1,0 +1,17 @@
+//! The gateway against real parts: nginx, curl, botocore and openssl, and against callers
+//! that no well-kept client would be. Each test starts what it needs and ends it.
+
+#![allow(clippy::unwrap_used)]
+
+mod harness;
+
+mod bodies;
+mod callers;
+mod certificates;
+mod framing;
+mod headers;
+mod lifecycle;
+mod limits;
+mod paths;
+mod signatures;
+mod upstreams;
