@@ -3,16 +3,19 @@
 //! Secrets are zeroized when dropped and never shown, not even by `Debug`.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::fmt;
-use std::os::unix::fs::PermissionsExt as _;
+use std::fs::File;
+use std::io::Read as _;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
 use zeroize::Zeroizing;
 
 use crate::clock::UtcTime;
-use crate::document::{self, Document, Table};
+use crate::document::{Document, Table};
 use crate::names::{ConsumerName, CredentialId};
-use crate::problem::Problems;
+use crate::problem::{Problems, suggestion};
 
 /// A secret access key. `Debug` and logs show that there is one, not which.
 #[derive(Clone)]
@@ -61,43 +64,50 @@ impl Credential {
 #[derive(Debug, Default)]
 pub struct CredentialStore(HashMap<CredentialId, Credential>);
 
-/// HMAC-SHA256 keys shorter than this can be guessed offline from one signed request.
-const MIN_SECRET_BYTES: usize = 20;
-/// Live credentials of one consumer: the one in use and the one that will replace it.
+/// Credentials of one consumer that may be live at once: the old one and its successor.
 pub const MAX_LIVE: usize = 2;
+const MAX_ID_BYTES: usize = 128;
+const MIN_SECRET_BYTES: usize = 20;
 
 impl CredentialStore {
-    /// A store of these; of two with one id, the later stays.
-    pub fn from_credentials(credentials: impl IntoIterator<Item = Credential>) -> Self {
-        let keyed = credentials.into_iter().map(|one| (one.id.clone(), one));
-        Self(keyed.collect())
-    }
-
-    /// Reads a store.
+    /// Reads the store that stands in `file`.
     ///
     /// # Errors
-    /// The file is missing, can be read by others than its owner, or is wrong. No problem
-    /// ever shows a secret.
-    pub fn load(path: &Path) -> Result<Self, Problems> {
-        let about = std::fs::metadata(path)
-            .map_err(|e| Problems::with_file(path, format!("cannot be read: {e}")))?;
-        let mode = about.permissions().mode() & 0o777;
-        if mode & 0o077 != 0 {
-            let text = format!(
-                "others than its owner can use this file (mode {mode:03o}); run: chmod 600 {}",
-                path.display()
-            );
-            return Err(Problems::with_file(path, text));
-        }
-        let text = Zeroizing::new(document::read(path)?);
-        let document = Document::new(path, &text);
-        let mut root = document.root()?;
-        let store = read_all(&mut root);
-        root.finish();
-        document.or_ok(store)
+    /// That others than the owner can reach it, or every mistake in it. Says nothing of secrets.
+    pub fn load(file: &Path) -> Result<Self, Problems> {
+        Self::parse(file, &read_private(file)?)
     }
 
-    /// The credential with this id.
+    fn parse(file: &Path, text: &str) -> Result<Self, Problems> {
+        let document = Document::new(file, text);
+        let mut root = document.root()?;
+        let mut found: HashMap<CredentialId, Credential> = HashMap::new();
+        for table in root.tables("credential") {
+            let line = table.line();
+            let Some(credential) = read_credential(table) else {
+                continue;
+            };
+            match found.entry(credential.id.clone()) {
+                Entry::Occupied(entry) => {
+                    let text = format!("credential \"{}\" is there twice", entry.key());
+                    document.note(line, text);
+                }
+                Entry::Vacant(entry) => {
+                    entry.insert(credential);
+                }
+            }
+        }
+        root.finish();
+        document.or_ok(Self(found))
+    }
+
+    /// The store that holds `credentials`; of those with the same id, the last.
+    pub fn from_credentials(credentials: impl IntoIterator<Item = Credential>) -> Self {
+        let by_id = |credential: Credential| (credential.id.clone(), credential);
+        Self(credentials.into_iter().map(by_id).collect())
+    }
+
+    /// The credential called `id`, live or not.
     pub fn find(&self, id: &str) -> Option<&Credential> {
         self.0.get(id)
     }
@@ -106,106 +116,126 @@ impl CredentialStore {
     pub fn iter(&self) -> impl Iterator<Item = &Credential> {
         self.0.values()
     }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
 }
 
-/// Checks the credentials that a consumer names.
+/// Checks what `store` has for the consumer called `name`.
 ///
 /// # Errors
-/// One text for each that does not exist, and one when too many are live at once.
+/// A text for each of `ids` that the store lacks, and one when too many are live at `now`.
 pub fn check_consumer(
-    consumer: &ConsumerName,
+    name: &ConsumerName,
     ids: &[CredentialId],
     store: &CredentialStore,
     now: UtcTime,
 ) -> Result<(), Vec<String>> {
-    let mut wrong = Vec::new();
+    let mut texts = Vec::new();
     let mut live = Vec::new();
     for id in ids {
         match store.find(id.as_str()) {
-            None => wrong.push(format!(
-                "consumer \"{consumer}\" names credential \"{id}\", which is not in the credential store"
-            )),
-            Some(found) if found.is_live(now) => live.push(id.as_str()),
+            Some(credential) if credential.is_live(now) => live.push(id.as_str()),
             Some(_) => {}
+            None => texts.push(format!(
+                "consumer \"{name}\" names credential \"{id}\", which is not in the credential store{}",
+                suggestion(id.as_str(), store.0.keys().map(CredentialId::as_str))
+            )),
         }
     }
     if live.len() > MAX_LIVE {
-        wrong.push(format!(
-            "consumer \"{consumer}\" has {} live credentials, {MAX_LIVE} at most are for rotation; retire one of {}",
+        texts.push(format!(
+            "consumer \"{name}\" has {} live credentials ({}), but at most {MAX_LIVE} may be live at once; retire one",
             live.len(),
             live.join(", ")
         ));
     }
-    if wrong.is_empty() { Ok(()) } else { Err(wrong) }
-}
-
-fn read_all(root: &mut Table<'_>) -> CredentialStore {
-    let mut all = HashMap::new();
-    for mut table in root.tables("credential") {
-        let document = table.document();
-        let line = table.line();
-        let credential = read_one(&mut table);
-        table.finish();
-        let Some(credential) = credential else {
-            continue;
-        };
-        let id = credential.id.clone();
-        if all.insert(id.clone(), credential).is_some() {
-            document.note(line, format!("credential \"{id}\" is there twice"));
-        }
+    match texts.is_empty() {
+        true => Ok(()),
+        false => Err(texts),
     }
-    CredentialStore(all)
 }
 
-fn read_one(table: &mut Table<'_>) -> Option<Credential> {
-    let document = table.document();
-    let id = table
-        .need("id", "a credential is found by its id")
-        .text("id");
-    let secret = table
-        .need("secret", "`countersign credentials new` makes one")
-        .text("secret");
-    let not_before = read_time(table, "not_before");
-    let not_after = read_time(table, "not_after");
-    let (id, secret) = (id?, secret?);
-    let fits = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
-    if id.value.len() > 128 || !id.value.bytes().all(fits) {
+/// The text of `file`, which only its owner may read, write or run.
+fn read_private(file: &Path) -> Result<Zeroizing<String>, Problems> {
+    let unreadable =
+        |error: std::io::Error| Problems::with_file(file, format!("cannot be read: {error}"));
+    let mut open = File::open(file).map_err(unreadable)?;
+    let metadata = open.metadata().map_err(unreadable)?;
+    if metadata.mode() & 0o077 != 0 {
         let text = format!(
-            "id \"{}\" is unfit: at most 128 letters, digits, \"-\" and \"_\"",
-            id.value.escape_debug()
+            "has mode {:04o}, so others than its owner can reach the secrets; run: chmod 600 {}",
+            metadata.mode() & 0o7777,
+            file.display()
         );
-        document.note(id.line, text);
+        return Err(Problems::with_file(file, text));
     }
-    let line = secret.line;
-    let secret = Secret::new(secret.value);
-    if secret.expose().len() < MIN_SECRET_BYTES {
-        document.note(
-            line,
-            format!("the secret is shorter than {MIN_SECRET_BYTES} bytes"),
-        );
-    }
-    if let (Some(start), Some(end)) = (not_before, not_after)
-        && start > end
-    {
-        document.note(
-            line,
-            format!("credential \"{}\" ends before it begins", id.value),
-        );
-    }
+    // Room for everything at once: growing would leave copies behind that nothing zeroizes.
+    let room = usize::try_from(metadata.len()).unwrap_or(0) + 1;
+    let mut text = Zeroizing::new(String::with_capacity(room));
+    open.read_to_string(&mut text).map_err(unreadable)?;
+    Ok(text)
+}
+
+fn read_credential(mut table: Table<'_>) -> Option<Credential> {
+    let id = read_id(&mut table);
+    let secret = read_secret(&mut table);
+    let not_before = read_time(&mut table, "not_before");
+    let not_after = read_time(&mut table, "not_after");
+    table.finish();
     Some(Credential {
-        id: CredentialId::new(id.value),
-        secret,
+        id: id?,
+        secret: secret?,
         not_before,
         not_after,
     })
 }
 
+fn read_id(table: &mut Table<'_>) -> Option<CredentialId> {
+    let id = table
+        .need("id", "give the credential its public id")
+        .text("id")?;
+    let fits = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-');
+    if id.value.len() > MAX_ID_BYTES || !id.value.bytes().all(fits) {
+        // The id is not repeated: it may be a secret in the wrong place.
+        let text = format!("\"id\" must be 1 to {MAX_ID_BYTES} letters, digits, \"_\" and \"-\"");
+        table.document().note(id.line, text);
+        return None;
+    }
+    table.call(format!("credential \"{}\"", id.value));
+    Some(CredentialId::new(id.value))
+}
+
+fn read_secret(table: &mut Table<'_>) -> Option<Secret> {
+    let line = table.line_of("secret");
+    let secret = table
+        .need("secret", "give the credential its secret access key")
+        .any_text("secret")?;
+    let secret = Secret::new(secret.value);
+    if secret.expose().len() < MIN_SECRET_BYTES {
+        let text = format!(
+            "\"secret\" in {} must be at least {MIN_SECRET_BYTES} bytes long",
+            table.label()
+        );
+        table.document().note(line, text);
+        return None;
+    }
+    Some(secret)
+}
+
 fn read_time(table: &mut Table<'_>, key: &'static str) -> Option<UtcTime> {
-    let document = table.document();
     let text = table.time(key)?;
     let time = UtcTime::parse_rfc3339(&text.value);
     if time.is_none() {
-        document.note(text.line, format!("\"{key}\" is no time of the calendar"));
+        let problem = format!("\"{key}\" in {} is no time of the calendar", table.label());
+        table.document().note(text.line, problem);
     }
     time
 }

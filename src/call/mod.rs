@@ -9,7 +9,7 @@ mod head;
 mod target;
 
 use http::HeaderMap;
-use http::header::{CONTENT_LENGTH, HOST, TRANSFER_ENCODING};
+use http::header::{CONNECTION, CONTENT_LENGTH, HOST, TRANSFER_ENCODING};
 
 use crate::method::Method;
 use crate::shape::PathShapes;
@@ -77,6 +77,7 @@ impl<'a> Call<'a> {
                 return Err(Malformed("header name holds an underscore"));
             }
         }
+        check_connection(parts.headers)?;
         let body = body_of(parts)?;
         if matches!(method, Method::Get | Method::Head) && body != Body::Empty {
             return Err(Malformed("GET or HEAD has a body"));
@@ -147,6 +148,33 @@ impl<'a> Call<'a> {
     pub fn shapes(&self) -> PathShapes {
         self.shapes
     }
+}
+
+/// `Connection` may name fields that end at this hop (RFC 9110 §7.6.1). Those that say where a
+/// request goes and where it came from do not, and whoever names them wants them gone.
+fn check_connection(headers: &HeaderMap) -> Result<(), Malformed> {
+    const ON_THEIR_WAY: [&str; 6] = [
+        "authorization",
+        "content-length",
+        "host",
+        "x-forwarded-for",
+        "x-forwarded-host",
+        "x-forwarded-proto",
+    ];
+    const MOST: usize = 8;
+    let values = headers.get_all(CONNECTION).iter();
+    let options = values.flat_map(|value| value.as_bytes().split(|byte| *byte == b','));
+    for (count, option) in options.enumerate() {
+        let option = option.trim_ascii();
+        if count >= MOST
+            || ON_THEIR_WAY
+                .iter()
+                .any(|name| option.eq_ignore_ascii_case(name.as_bytes()))
+        {
+            return Err(Malformed("Connection names a field that does not end here"));
+        }
+    }
+    Ok(())
 }
 
 fn authority_of<'a>(parts: &Parts<'a>) -> Result<&'a str, Malformed> {

@@ -1,12 +1,11 @@
 //! `[[consumer]]`: a known caller, by certificate, by credential, or by both.
 
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 use std::net::IpAddr;
 
+use crate::config::declared::Declared;
 use crate::document::{Document, Placed, Table};
 use crate::names::{ConsumerName, CredentialId};
-
-use super::declared::Declared;
 
 /// One consumer.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,7 +22,7 @@ pub struct Consumer {
 
 /// What a certificate must have to be a consumer's: everything that is given here.
 /// At least one thing is given.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub struct CertificateMatch {
     /// A URI among the subject's alternative names, compared exactly.
     pub san_uri: Option<String>,
@@ -41,83 +40,119 @@ pub struct CertificateMatch {
     pub public_key: Option<[u8; 32]>,
 }
 
-/// Reads every `[[consumer]]`.
-pub(super) fn read(root: &mut Table<'_>, names: &mut Declared) -> Vec<Consumer> {
-    let document = root.document();
-    let mut claimed = BTreeMap::new();
-    let mut consumers: Vec<Consumer> = Vec::new();
+/// Reads every `[[consumer]]`; `has_store` tells whether there is a credential store.
+pub(super) fn read(root: &mut Table<'_>, has_store: bool) -> (Vec<Consumer>, Declared) {
+    let mut names = Declared::new("consumer");
+    let mut claims = Claims::default();
+    let mut consumers = Vec::new();
     for mut table in root.tables("consumer") {
         let line = table.line();
-        let name = names.name_of(&mut table);
-        let certificates = read_matches(&mut table);
-        let credentials = table.texts("credentials").unwrap_or_default();
-        let known = table.had_any(&["certificate", "credentials"]);
+        let name = names.name_of(&mut table).unwrap_or_default();
+        let nothing = !table.has("certificate") && !table.has("credentials");
+        let certificates = read_certificates(&mut table, &mut claims, &name);
+        let credentials = read_credentials(&mut table, &mut claims, &name, has_store);
+        if nothing {
+            let text = format!(
+                "{} has neither \"certificate\" nor \"credentials\"; nobody could call as it",
+                table.label()
+            );
+            table.document().note(line, text);
+        }
         table.finish();
-        let Some(name) = name else { continue };
-        if !known {
-            document.note(line, format!("consumer \"{name}\" has neither \"certificate\" nor \"credentials\", so nobody can be it"));
-        }
-        for id in &credentials {
-            claim(document, &mut claimed, &name, id);
-        }
-        let consumer = Consumer {
+        consumers.push(Consumer {
             name: ConsumerName::new(name),
             certificates,
-            credentials: credentials
-                .iter()
-                .map(|id| CredentialId::new(id.value.as_str()))
-                .collect(),
+            credentials,
             line,
-        };
-        note_shared(document, &consumers, &consumer);
-        consumers.push(consumer);
+        });
     }
-    consumers
+    (consumers, names)
 }
 
-fn claim(
-    document: &Document<'_>,
-    claimed: &mut BTreeMap<String, (String, usize)>,
-    consumer: &str,
-    id: &Placed<String>,
-) {
-    if let Some((other, line)) = claimed.get(&id.value) {
-        let text = format!(
-            "consumer \"{consumer}\" names credential \"{}\", which consumer \"{other}\" names at line {line}; a credential has one owner",
-            id.value
-        );
-        document.note(id.line, text);
-    }
-    claimed
-        .entry(id.value.clone())
-        .or_insert((consumer.to_owned(), id.line));
+/// Who has claimed what: a certificate or a credential that two consumers claim would be
+/// nobody's proof.
+#[derive(Default)]
+struct Claims {
+    certificates: HashMap<CertificateMatch, (String, usize)>,
+    credentials: HashMap<String, (String, usize)>,
 }
 
-fn note_shared(document: &Document<'_>, others: &[Consumer], consumer: &Consumer) {
-    let same = |other: &&Consumer| {
-        other
-            .certificates
-            .iter()
-            .any(|form| consumer.certificates.contains(form))
-    };
-    if let Some(other) = others.iter().find(same) {
-        let text = format!(
-            "consumer \"{}\" is known by the same certificate as consumer \"{}\" at line {}",
-            consumer.name, other.name, other.line
-        );
-        document.note(consumer.line, text);
-    }
-}
-
-fn read_matches(table: &mut Table<'_>) -> Vec<CertificateMatch> {
-    let tables = table.table_or_tables("certificate");
-    tables.into_iter().filter_map(read_match).collect()
-}
-
-fn read_match(mut table: Table<'_>) -> Option<CertificateMatch> {
+fn read_credentials(
+    table: &mut Table<'_>,
+    claims: &mut Claims,
+    name: &str,
+    has_store: bool,
+) -> Vec<CredentialId> {
     let document = table.document();
-    let line = table.line();
-    let any = [
+    let line = table.line_of("credentials");
+    let Some(ids) = table.texts("credentials") else {
+        return Vec::new();
+    };
+    if ids.is_empty() {
+        let text = format!(
+            "\"credentials\" in {} is empty; name a credential's id or leave the key out",
+            table.label()
+        );
+        document.note(line, text);
+    } else if !has_store {
+        let text = format!(
+            "{} has \"credentials\", but there is no credential store; write credential_store = \"credentials.toml\" in [gateway]",
+            table.label()
+        );
+        document.note(line, text);
+    }
+    for id in &ids {
+        let mine = (name.to_owned(), id.line);
+        if let Some((other, at)) = claims.credentials.insert(id.value.clone(), mine) {
+            let text = format!(
+                "credential \"{}\" of consumer \"{name}\" is already the one of consumer \"{other}\", at line {at}; a credential belongs to one consumer, once",
+                id.value
+            );
+            document.note(id.line, text);
+        }
+    }
+    ids.into_iter()
+        .map(|id| CredentialId::new(id.value))
+        .collect()
+}
+
+fn read_certificates(
+    table: &mut Table<'_>,
+    claims: &mut Claims,
+    name: &str,
+) -> Vec<CertificateMatch> {
+    let document = table.document();
+    let line = table.line_of("certificate");
+    let given = table.has("certificate");
+    let tables = table.table_or_tables("certificate");
+    if given && tables.is_empty() {
+        let text = format!("\"certificate\" in {} holds no table", table.label());
+        document.note(line, text);
+    }
+    let mut matches = Vec::new();
+    for table in tables {
+        let line = table.line();
+        let Some(found) = read_match(table) else {
+            continue;
+        };
+        let mine = (name.to_owned(), line);
+        match claims.certificates.insert(found.clone(), mine) {
+            Some((other, at)) if other != name => {
+                let text = format!(
+                    "the certificate of consumer \"{name}\" is already the one of consumer \"{other}\", at line {at}; add what tells them apart"
+                );
+                document.note(line, text);
+            }
+            _ => {}
+        }
+        matches.push(found);
+    }
+    matches
+}
+
+/// `None` when something in it is wrong, and has been noted.
+fn read_match(mut table: Table<'_>) -> Option<CertificateMatch> {
+    const KEYS: [&str; 7] = [
         "san_uri",
         "san_dns",
         "san_email",
@@ -125,55 +160,83 @@ fn read_match(mut table: Table<'_>) -> Option<CertificateMatch> {
         "subject",
         "fingerprint",
         "public_key",
-    ]
-    .iter()
-    .any(|key| table.has(key));
-    let text = |placed: Option<Placed<String>>| placed.map(|placed| placed.value);
-    let form = CertificateMatch {
+    ];
+    let document = table.document();
+    let line = table.line();
+    let given = KEYS.iter().filter(|key| table.has(key)).count();
+    let text = |found: Option<Placed<String>>| found.map(|text| text.value);
+    let found = CertificateMatch {
         san_uri: text(table.text("san_uri")),
         san_dns: text(table.text("san_dns")).map(|name| name.to_ascii_lowercase()),
         san_email: text(table.text("san_email")),
-        san_ip: table.text("san_ip").and_then(|ip| read_ip(document, &ip)),
+        san_ip: table.text("san_ip").and_then(|t| read_ip(document, &t)),
         subject: text(table.text("subject")),
         fingerprint: read_hash(&mut table, "fingerprint"),
         public_key: read_hash(&mut table, "public_key"),
     };
+    if given == 0 {
+        let text = format!(
+            "{} matches every certificate; give at least one of {}",
+            table.label(),
+            KEYS.join(", ")
+        );
+        document.note(line, text);
+    }
     table.finish();
-    if !any {
-        document.note(line, "\"certificate\" of a consumer is empty, so any certificate would be it; give for example san_uri or fingerprint");
-    }
-    (form != CertificateMatch::default()).then_some(form)
+    (given > 0 && given == found.given()).then_some(found)
 }
 
-fn read_ip(document: &Document<'_>, ip: &Placed<String>) -> Option<IpAddr> {
-    let parsed = ip.value.parse().ok();
-    if parsed.is_none() {
-        document.note(ip.line, format!("san_ip \"{}\" is no IP address", ip.value));
+impl CertificateMatch {
+    fn given(&self) -> usize {
+        [
+            self.san_uri.is_some(),
+            self.san_dns.is_some(),
+            self.san_email.is_some(),
+            self.san_ip.is_some(),
+            self.subject.is_some(),
+            self.fingerprint.is_some(),
+            self.public_key.is_some(),
+        ]
+        .into_iter()
+        .filter(|given| *given)
+        .count()
     }
-    parsed
 }
 
-/// SHA-256 as tools print it: 64 hexadecimal digits, perhaps with colons.
+fn read_ip(document: &Document<'_>, text: &Placed<String>) -> Option<IpAddr> {
+    let address = text.value.parse().ok();
+    if address.is_none() {
+        let problem = format!("san_ip \"{}\" is no IP address", text.value);
+        document.note(text.line, problem);
+    }
+    address
+}
+
 fn read_hash(table: &mut Table<'_>, key: &'static str) -> Option<[u8; 32]> {
-    let document = table.document();
     let text = table.text(key)?;
-    let digits: Vec<u32> = text
-        .value
+    let hash = parse_hash(&text.value);
+    if hash.is_none() {
+        let problem = format!(
+            "\"{key}\" in {} must be a SHA-256: 64 hexadecimal digits, colons between them if you like",
+            table.label()
+        );
+        table.document().note(text.line, problem);
+    }
+    hash
+}
+
+fn parse_hash(text: &str) -> Option<[u8; 32]> {
+    let digits: Vec<u8> = text
         .chars()
         .filter(|c| *c != ':')
-        .map_while(|c| c.to_digit(16))
+        .map(|c| c.to_digit(16).map(|digit| digit as u8))
+        .collect::<Option<_>>()?;
+    let bytes: Vec<u8> = digits
+        .chunks_exact(2)
+        .map(|pair| pair[0] << 4 | pair[1])
         .collect();
-    let plain = text.value.chars().filter(|c| *c != ':').count();
-    if digits.len() != 64 || plain != 64 {
-        document.note(
-            text.line,
-            format!("{key} is no SHA-256: write 64 hexadecimal digits, with or without colons"),
-        );
-        return None;
+    match digits.len() {
+        64 => bytes.try_into().ok(),
+        _ => None,
     }
-    let mut hash = [0; 32];
-    for (byte, pair) in hash.iter_mut().zip(digits.chunks_exact(2)) {
-        *byte = (pair[0] << 4 | pair[1]) as u8;
-    }
-    Some(hash)
 }

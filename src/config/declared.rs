@@ -29,7 +29,9 @@ impl Declared {
         let name = table
             .need("name", &format!("give the {} a name", self.kind))
             .text("name")?;
-        self.declare(table.document(), &name)
+        let name = self.declare(table.document(), &name)?;
+        table.call(format!("{} \"{name}\"", self.kind));
+        Some(name)
     }
 
     /// Declares `name`, unless it is bad or there already.
@@ -46,7 +48,10 @@ impl Declared {
             return None;
         }
         if let Some(first) = self.lines.get(value) {
-            let text = format!("{kind} \"{value}\" is defined already, at line {first}");
+            let text = match first {
+                0 => format!("{kind} \"{value}\" is always there; choose another name"),
+                _ => format!("{kind} \"{value}\" is defined already, at line {first}"),
+            };
             document.note(*line, text);
             return None;
         }

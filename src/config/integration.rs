@@ -1,14 +1,18 @@
 //! `[[integration]]`: what answers a route.
 
+use std::net::Ipv6Addr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use http::header::{CONNECTION, CONTENT_LENGTH, TRANSFER_ENCODING};
+use http::uri::Authority;
 use http::{HeaderName, HeaderValue};
+use rustls_pki_types::ServerName;
 
-use crate::document::{Document, Placed, Table};
+use crate::config::declared::Declared;
+use crate::config::request_limits::read_millis;
+use crate::document::{Placed, Table};
 use crate::names::IntegrationName;
-
-use super::declared::Declared;
 
 /// One integration.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -84,193 +88,183 @@ pub struct Mock {
     pub body: String,
 }
 
+const KINDS: [(&str, Kind); 2] = [("http_proxy", Kind::HttpProxy), ("mock", Kind::Mock)];
+
 #[derive(Clone, Copy)]
-enum Type {
+enum Kind {
     HttpProxy,
     Mock,
 }
 
-const TYPES: [(&str, Type); 2] = [("http_proxy", Type::HttpProxy), ("mock", Type::Mock)];
-const DAY_MS: u64 = 86_400_000;
-
 /// Reads every `[[integration]]`; `base` is what relative paths are relative to.
-pub(super) fn read(root: &mut Table<'_>, base: &Path, names: &mut Declared) -> Vec<Integration> {
+pub(super) fn read(root: &mut Table<'_>, base: &Path) -> (Vec<Integration>, Declared) {
+    let mut names = Declared::new("integration");
     let mut integrations = Vec::new();
     for mut table in root.tables("integration") {
         let line = table.line();
-        let name = names.name_of(&mut table);
-        let kind = table
-            .need("type", "write \"http_proxy\" or \"mock\"")
-            .word("type", &TYPES);
-        let kind = match kind {
-            // What else stands there cannot be judged without the type.
+        let name = names.name_of(&mut table).unwrap_or_default();
+        table.need("type", "write type = \"http_proxy\" or type = \"mock\"");
+        let kind = match table.word("type", &KINDS) {
+            Some(Kind::HttpProxy) => IntegrationKind::HttpProxy(read_proxy(&mut table, base)),
+            Some(Kind::Mock) => IntegrationKind::Mock(read_mock(&mut table)),
+            // Which keys belong here is not known, so none is called unknown.
             None => continue,
-            Some(Type::HttpProxy) => read_proxy(&mut table, base).map(IntegrationKind::HttpProxy),
-            Some(Type::Mock) => Some(IntegrationKind::Mock(read_mock(&mut table))),
         };
         table.finish();
-        if let (Some(name), Some(kind)) = (name, kind) {
-            integrations.push(Integration {
-                name: IntegrationName::new(name),
-                kind,
-                line,
-            });
-        }
-    }
-    integrations
-}
-
-fn read_proxy(table: &mut Table<'_>, base: &Path) -> Option<HttpProxy> {
-    let document = table.document();
-    let line = table.line_of("targets");
-    let targets = table
-        .need("targets", "write for example targets = [\"10.0.1.10:80\"]")
-        .texts("targets");
-    if targets.as_ref().is_some_and(Vec::is_empty) {
-        document.note(
+        integrations.push(Integration {
+            name: IntegrationName::new(name),
+            kind,
             line,
-            "\"targets\" is empty; write for example targets = [\"10.0.1.10:80\"]",
-        );
+        });
     }
-    let targets: Option<Vec<_>> = targets.map(|all| {
-        all.iter()
-            .filter_map(|one| read_target(document, one))
-            .collect()
-    });
-    let tls = read_tls(table, base);
-    let host = table
-        .text("host")
-        .and_then(|host| read_host(document, host));
-    let mut wait =
-        |key, default| Duration::from_millis(table.integer(key, 1..=DAY_MS).unwrap_or(default));
-    let (connect_timeout, read_timeout) = (
-        wait("connect_timeout_ms", 2_000),
-        wait("read_timeout_ms", 60_000),
-    );
-    let (write_timeout, idle_timeout) = (
-        wait("write_timeout_ms", 60_000),
-        wait("idle_timeout_ms", 55_000),
-    );
-    let connect_retries = table.integer("connect_retries", 0..=5).unwrap_or(1);
-    Some(HttpProxy {
-        targets: targets?,
-        tls,
-        host,
-        connect_timeout,
-        read_timeout,
-        write_timeout,
-        idle_timeout,
-        connect_retries,
-    })
+    (integrations, names)
 }
 
-fn read_target(document: &Document<'_>, text: &Placed<String>) -> Option<TargetAddress> {
-    let split = text.value.rsplit_once(':').and_then(|(host, port)| {
-        let port = port.parse::<u16>().ok().filter(|port| *port > 0)?;
-        let bare = host
-            .strip_prefix('[')
-            .and_then(|host| host.strip_suffix(']'));
-        let host = bare.unwrap_or(host);
-        let fits = |c: char| {
-            c.is_ascii_alphanumeric() || ".-_".contains(c) || (bare.is_some() && c == ':')
-        };
-        (!host.is_empty() && host.chars().all(fits)).then(|| (host.to_owned(), port))
-    });
-    match split {
-        Some((host, port)) => Some(TargetAddress {
-            host,
-            port,
-            line: text.line,
-        }),
-        None => {
-            let problem = format!(
-                "target \"{}\" is not host:port, such as \"10.0.1.10:80\"",
-                text.value
-            );
-            document.note(text.line, problem);
-            None
+fn read_proxy(table: &mut Table<'_>, base: &Path) -> HttpProxy {
+    let millis = |ms| Duration::from_millis(ms);
+    HttpProxy {
+        targets: read_targets(table),
+        tls: read_upstream_tls(table, base),
+        host: read_host(table),
+        connect_timeout: read_millis(table, "connect_timeout_ms", millis(2_000)),
+        read_timeout: read_millis(table, "read_timeout_ms", millis(60_000)),
+        write_timeout: read_millis(table, "write_timeout_ms", millis(60_000)),
+        idle_timeout: read_millis(table, "idle_timeout_ms", millis(55_000)),
+        connect_retries: table.integer("connect_retries", 0..=5).unwrap_or(1),
+    }
+}
+
+fn read_targets(table: &mut Table<'_>) -> Vec<TargetAddress> {
+    let document = table.document();
+    table.need(
+        "targets",
+        "write for example targets = [\"127.0.0.1:8081\"]",
+    );
+    let line = table.line_of("targets");
+    let Some(texts) = table.texts("targets") else {
+        return Vec::new();
+    };
+    if texts.is_empty() {
+        let text = format!("\"targets\" in {} must not be empty", table.label());
+        document.note(line, text);
+    }
+    let mut targets = Vec::new();
+    for Placed { value, line } in texts {
+        match parse_target(&value) {
+            Some((host, port)) => targets.push(TargetAddress { host, port, line }),
+            None => document.note(
+                line,
+                format!("target \"{value}\" is no \"host:port\", such as \"10.0.0.7:8080\", \"[::1]:8080\" or \"app.internal:8080\""),
+            ),
         }
     }
+    targets
 }
 
-fn read_tls(table: &mut Table<'_>, base: &Path) -> Option<UpstreamTls> {
+fn parse_target(text: &str) -> Option<(String, u16)> {
+    let (host, port) = text.rsplit_once(':')?;
+    let digits = port.bytes().all(|b| b.is_ascii_digit());
+    let port: u16 = port.parse().ok().filter(|port| digits && *port > 0)?;
+    let host = match host.strip_prefix('[').and_then(|h| h.strip_suffix(']')) {
+        Some(inside) => inside.parse::<Ipv6Addr>().ok()?.to_string(),
+        None => host.to_owned(),
+    };
+    let known = ServerName::try_from(host.as_str()).is_ok();
+    known.then_some((host, port))
+}
+
+fn read_upstream_tls(table: &mut Table<'_>, base: &Path) -> Option<UpstreamTls> {
     let mut table = table.table("tls")?;
     let document = table.document();
     let line = table.line();
-    let ca = table
-        .need(
-            "ca",
-            "name the PEM files of the authorities that vouch for the targets",
-        )
-        .texts("ca");
+    table.need(
+        "ca",
+        "name the PEM bundles that the target's certificate is checked against",
+    );
+    let ca_line = table.line_of("ca");
+    let ca = table.texts("ca");
     if ca.as_ref().is_some_and(Vec::is_empty) {
-        document.note(line, "\"ca\" is empty, so no target could be trusted");
+        let text = format!("{} trusts nobody: \"ca\" must not be empty", table.label());
+        document.note(ca_line, text);
     }
-    let server_name = table
-        .need("server_name", "write the name in the targets' certificate")
-        .any_text("server_name");
-    if server_name
-        .as_ref()
-        .is_some_and(|name| name.value.is_empty())
-    {
-        document.note(line, "\"server_name\" is empty, which would switch the check of the target's certificate off; write the name in it");
-    }
+    let server_name = read_server_name(&mut table);
     table.finish();
     Some(UpstreamTls {
-        ca: ca?.into_iter().map(|file| base.join(file.value)).collect(),
-        server_name: server_name?.value,
+        ca: ca
+            .into_iter()
+            .flatten()
+            .map(|path| base.join(path.value))
+            .collect(),
+        server_name: server_name.unwrap_or_default(),
         line,
     })
 }
 
-fn read_host(document: &Document<'_>, host: Placed<String>) -> Option<String> {
-    match HeaderValue::from_str(&host.value) {
-        Ok(_) if host.value.bytes().all(|byte| byte.is_ascii_graphic()) => Some(host.value),
-        _ => {
-            document.note(
-                host.line,
-                format!("host {:?} cannot be sent as a Host", host.value),
-            );
-            None
+fn read_server_name(table: &mut Table<'_>) -> Option<String> {
+    let name = table
+        .need(
+            "server_name",
+            "write the name that the target's certificate must have",
+        )
+        .any_text("server_name")?;
+    let text = match name.value.as_str() {
+        "" => "\"server_name\" must not be empty: without a name the target's certificate could not be verified".to_owned(),
+        text if ServerName::try_from(text).is_err() => {
+            format!("server_name \"{text}\" is no DNS name and no IP address")
         }
+        _ => return Some(name.value),
+    };
+    table.document().note(name.line, text);
+    None
+}
+
+fn read_host(table: &mut Table<'_>) -> Option<String> {
+    let host = table.text("host")?;
+    let authority = host.value.parse::<Authority>().ok();
+    if authority.is_none_or(|authority| authority.as_str().contains('@')) {
+        let text = format!(
+            "host \"{}\" is no \"host\" or \"host:port\" that a request could carry",
+            host.value
+        );
+        table.document().note(host.line, text);
     }
+    Some(host.value)
 }
 
 fn read_mock(table: &mut Table<'_>) -> Mock {
-    let status = table.integer("status", 200..=599).unwrap_or(200);
-    let headers = table.table("headers").map(read_fields).unwrap_or_default();
-    let body = table
-        .any_text("body")
-        .map(|body| body.value)
-        .unwrap_or_default();
     Mock {
-        status,
-        headers,
-        body,
+        status: table.integer("status", 200..=599).unwrap_or(200),
+        headers: read_headers(table),
+        body: table
+            .any_text("body")
+            .map_or_else(String::new, |body| body.value),
     }
 }
 
-fn read_fields(mut table: Table<'_>) -> Vec<(String, String)> {
-    const OURS: [&str; 3] = ["content-length", "transfer-encoding", "connection"];
-    let document = table.document();
-    let mut fields = Vec::new();
-    for Placed {
-        value: (name, value),
-        line,
-    } in table.texts_by_key()
-    {
-        let good = HeaderName::from_bytes(name.as_bytes()).is_ok()
-            && HeaderValue::from_str(&value).is_ok();
-        if !good {
-            document.note(line, format!("header \"{name}\" is no HTTP field"));
-        } else if OURS.contains(&name.to_ascii_lowercase().as_str()) {
-            document.note(
-                line,
-                format!("header \"{name}\" is the gateway's to send; leave it out"),
-            );
-        } else {
-            fields.push((name, value));
-        }
+/// The fields that say where an answer ends: the gateway writes them itself.
+const FRAMING: [HeaderName; 3] = [CONTENT_LENGTH, TRANSFER_ENCODING, CONNECTION];
+
+fn read_headers(table: &mut Table<'_>) -> Vec<(String, String)> {
+    let Some(mut table) = table.table("headers") else {
+        return Vec::new();
+    };
+    let mut headers = Vec::new();
+    for Placed { value, line } in table.texts_by_key() {
+        let (name, text) = &value;
+        let problem = match HeaderName::from_bytes(name.as_bytes()) {
+            Err(_) => format!("header \"{name}\" has a name that HTTP does not allow"),
+            Ok(known) if FRAMING.contains(&known) => {
+                format!("header \"{name}\" is written by the gateway itself; leave it out")
+            }
+            Ok(_) if HeaderValue::from_str(text).is_err() => {
+                format!("header \"{name}\" has a value that HTTP does not allow")
+            }
+            Ok(_) => {
+                headers.push(value);
+                continue;
+            }
+        };
+        table.document().note(line, problem);
     }
-    fields
+    headers
 }

@@ -1,9 +1,10 @@
 //! `[[policy]]`: what a route demands of its callers.
 
-use crate::document::{Placed, Table};
+use crate::config::declared::Declared;
+use crate::config::{ClientCertificateMode, Listener};
+use crate::document::{Placed, Table, alternatives};
 use crate::names::{ConsumerName, PolicyName};
-
-use super::declared::Declared;
+use crate::problem::suggestion;
 
 /// One policy.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -65,18 +66,18 @@ pub enum SignatureProfile {
     S3,
 }
 
-/// The policy that is always there.
-pub(super) const OPEN: &str = "open";
+const OPEN: &str = "open";
+const CERTIFICATE: &str = "certificate";
+const SIGNATURE: &str = "signature";
 
-const PROFILES: [(&str, SignatureProfile); 2] =
-    [("aws", SignatureProfile::Aws), ("s3", SignatureProfile::S3)];
-
-/// Reads every `[[policy]]`; `open` comes first.
+/// Reads every `[[policy]]`; `open` goes before them.
 pub(super) fn read(
     root: &mut Table<'_>,
-    names: &mut Declared,
     consumers: &Declared,
-) -> Vec<Policy> {
+    listeners: &[Listener],
+) -> (Vec<Policy>, Declared) {
+    let mut names = Declared::new("policy");
+    names.reserve(OPEN);
     let mut policies = vec![Policy {
         name: PolicyName::new(OPEN),
         demand: Demand::Open,
@@ -85,161 +86,222 @@ pub(super) fn read(
     }];
     for mut table in root.tables("policy") {
         let line = table.line();
-        let name = names.name_of(&mut table);
-        let signature = read_signature(&mut table);
-        let demand = read_demand(&mut table, signature);
-        let admitted = read_consumers(&mut table, consumers);
+        let name = names.name_of(&mut table).unwrap_or_default();
+        let demand = read_demand(&mut table);
+        check_listeners(&table, &demand, listeners);
+        let consumers = read_consumers(&mut table, consumers);
         table.finish();
-        if let (Some(name), Some(demand)) = (name, demand) {
-            policies.push(Policy {
-                name: PolicyName::new(name),
-                demand,
-                consumers: admitted,
-                line,
-            });
-        }
+        policies.push(Policy {
+            name: PolicyName::new(name),
+            demand,
+            consumers,
+            line,
+        });
     }
-    policies
+    (policies, names)
 }
 
-fn read_demand(table: &mut Table<'_>, signature: Option<SignatureDemand>) -> Option<Demand> {
-    const CURE: &str =
-        "write all_of = [\"certificate\", \"signature\"], or any_of, or one of the two words";
+fn read_demand(table: &mut Table<'_>) -> Demand {
     let document = table.document();
-    let line = table.line();
-    let signature_line = table.line_of("signature");
-    let both = table.has("all_of") && table.has("any_of");
-    let (key, all) = match table.has("any_of") {
-        true => ("any_of", false),
-        false => ("all_of", true),
+    let (all, any) = (table.has("all_of"), table.has("any_of"));
+    let line = table.line_of("any_of");
+    let all_of = read_proofs(table, "all_of");
+    let any_of = read_proofs(table, "any_of");
+    if all && any {
+        let text = format!(
+            "{} has both \"all_of\" and \"any_of\"; keep one",
+            table.label()
+        );
+        document.note(line, text);
+    } else if !all && !any {
+        let text = format!(
+            "{} demands nothing; write all_of = [\"certificate\"], any_of = [\"certificate\", \"signature\"] or the like",
+            table.label()
+        );
+        document.note(table.line(), text);
+    }
+    let proofs = match all {
+        true => all_of,
+        false => any_of,
     };
-    let words = table.texts(key);
-    let other = table.texts(if all { "any_of" } else { "all_of" });
-    if both || (words.is_none() && other.is_none()) {
-        let text = match both {
-            true => "a policy has either \"all_of\" or \"any_of\", not both".to_owned(),
-            false => format!("a policy must say what it demands; {CURE}"),
-        };
+    let proof = Proof {
+        certificate: proofs.iter().flatten().any(|proof| proof == CERTIFICATE),
+        signature: read_signature(table, proofs.as_deref()),
+    };
+    match all {
+        true => Demand::AllOf(proof),
+        false => Demand::AnyOf(proof),
+    }
+}
+
+/// The words under `key`; `None` when they are absent or wrong.
+fn read_proofs(table: &mut Table<'_>, key: &'static str) -> Option<Vec<String>> {
+    let document = table.document();
+    let line = table.line_of(key);
+    let words = table.texts(key)?;
+    if words.is_empty() {
+        let text = format!("\"{key}\" in {} must not be empty", table.label());
         document.note(line, text);
         return None;
     }
-    let words = words.unwrap_or_default();
-    if words.is_empty() {
-        document.note(
-            line,
-            format!("\"{key}\" is empty, which would let anyone in; {CURE}"),
-        );
-        return None;
+    let mut proofs: Vec<String> = Vec::new();
+    let mut good = true;
+    for Placed { value, line } in words {
+        let known = [CERTIFICATE, SIGNATURE];
+        if !known.contains(&value.as_str()) {
+            let text = format!(
+                "\"{key}\" in {} holds \"{value}\", but must hold {}{}",
+                table.label(),
+                alternatives(known),
+                suggestion(&value, known)
+            );
+            document.note(line, text);
+            good = false;
+        } else if proofs.contains(&value) {
+            let text = format!("\"{key}\" in {} holds \"{value}\" twice", table.label());
+            document.note(line, text);
+        } else {
+            proofs.push(value);
+        }
     }
-    let certificate = wants(table, &words, "certificate");
-    let by_signature = wants(table, &words, "signature");
-    for word in words
-        .iter()
-        .filter(|w| !matches!(w.value.as_str(), "certificate" | "signature"))
-    {
-        let hint = crate::problem::suggestion(&word.value, ["certificate", "signature"]);
-        document.note(word.line, format!("\"{}\" is no proof{hint}", word.value));
-    }
-    match (by_signature, table.was_there("signature")) {
-        (true, false) => document.note(
-            line,
-            "a policy that demands a signature says which: signature = { schemes = [\"sigv4\"], service = \"execute-api\", region = \"us-east-1\" }",
-        ),
-        (false, true) => document.note(
-            signature_line,
-            format!("\"signature\" describes a signature that \"{key}\" does not demand"),
-        ),
-        _ => {}
-    }
-    let proof = Proof {
-        certificate,
-        signature: signature.filter(|_| by_signature),
-    };
-    Some(match all {
-        true => Demand::AllOf(proof),
-        false => Demand::AnyOf(proof),
-    })
+    good.then_some(proofs)
 }
 
-fn wants(table: &Table<'_>, words: &[Placed<String>], word: &str) -> bool {
-    let mut found = words.iter().filter(|one| one.value == word);
-    let first = found.next();
-    if let Some(again) = found.next() {
-        table
-            .document()
-            .note(again.line, format!("\"{word}\" is demanded twice"));
-    }
-    first.is_some()
-}
-
-fn read_signature(table: &mut Table<'_>) -> Option<SignatureDemand> {
-    let mut table = table.table("signature")?;
+/// The table `signature`, which is there exactly when a signature is demanded; with
+/// `proofs` unknown, neither is reported.
+fn read_signature(table: &mut Table<'_>, proofs: Option<&[String]>) -> Option<SignatureDemand> {
     let document = table.document();
-    let schemes = table
-        .need("schemes", "write schemes = [\"sigv4\"]")
-        .texts("schemes");
-    for scheme in schemes
-        .iter()
-        .flatten()
-        .filter(|scheme| scheme.value != "sigv4")
-    {
-        document.note(
-            scheme.line,
-            format!(
-                "\"{}\" is no signature scheme; known is \"sigv4\"",
-                scheme.value
-            ),
-        );
-    }
-    if schemes.as_ref().is_some_and(Vec::is_empty) {
-        document.note(
-            table.line(),
-            "\"schemes\" is empty; write schemes = [\"sigv4\"]",
-        );
-    }
-    let service = table
-        .need(
-            "service",
-            "for callers of API Gateway it is \"execute-api\"",
-        )
-        .text("service");
-    let region = table
-        .need("region", "write for example region = \"us-east-1\"")
-        .text("region");
-    let profile = table
-        .word("profile", &PROFILES)
-        .unwrap_or(SignatureProfile::Aws);
-    let max_skew_secs = table.integer("max_skew_secs", 1..=900).unwrap_or(300);
-    let unsigned_payload = table.boolean("unsigned_payload").unwrap_or(false);
-    let most = 1 << 30;
-    let max_buffered_body_bytes = table
-        .integer("max_buffered_body_bytes", 0..=most)
-        .unwrap_or(1 << 20);
-    table.finish();
-    Some(SignatureDemand {
-        profile,
-        service: service?.value,
-        region: region?.value,
-        max_skew_secs,
-        unsigned_payload,
-        max_buffered_body_bytes,
-    })
+    let demanded = proofs.map(|proofs| proofs.iter().any(|proof| proof == SIGNATURE));
+    let line = table.line_of(SIGNATURE);
+    let given = table.has(SIGNATURE);
+    let below = table.table(SIGNATURE);
+    let problem = match demanded {
+        Some(true) if !given => {
+            "demands a signature but does not say of what kind; write signature = { schemes = [\"sigv4\"], service = \"…\", region = \"…\" }"
+        }
+        Some(false) if given => {
+            "describes a \"signature\" that it does not demand; add \"signature\" to \"all_of\" or \"any_of\", or leave the table out"
+        }
+        _ => return below.map(read_signature_demand),
+    };
+    document.note(line, format!("{} {problem}", table.label()));
+    below.map(read_signature_demand)
 }
 
-fn read_consumers(table: &mut Table<'_>, consumers: &Declared) -> Option<Vec<ConsumerName>> {
+const PROFILES: [(&str, SignatureProfile); 2] =
+    [("aws", SignatureProfile::Aws), ("s3", SignatureProfile::S3)];
+const MAX_SKEW_SECS: u32 = 900;
+const MAX_BUFFERED_BODY_BYTES: u64 = 1 << 30;
+
+fn read_signature_demand(mut table: Table<'_>) -> SignatureDemand {
+    read_schemes(&mut table);
+    let demand = SignatureDemand {
+        profile: table
+            .word("profile", &PROFILES)
+            .unwrap_or(SignatureProfile::Aws),
+        service: read_scope(&mut table, "service"),
+        region: read_scope(&mut table, "region"),
+        max_skew_secs: read_max_skew(&mut table),
+        unsigned_payload: table.boolean("unsigned_payload").unwrap_or(false),
+        max_buffered_body_bytes: table
+            .integer("max_buffered_body_bytes", 0..=MAX_BUFFERED_BODY_BYTES)
+            .unwrap_or(1024 * 1024),
+    };
+    table.finish();
+    demand
+}
+
+fn read_schemes(table: &mut Table<'_>) {
+    let document = table.document();
+    table.need("schemes", "write schemes = [\"sigv4\"]");
+    let line = table.line_of("schemes");
+    let Some(schemes) = table.texts("schemes") else {
+        return;
+    };
+    if schemes.is_empty() {
+        document.note(line, "\"schemes\" is empty; write schemes = [\"sigv4\"]");
+    }
+    for (index, scheme) in schemes.iter().enumerate() {
+        let word = &scheme.value;
+        if word != "sigv4" {
+            let cure = suggestion(word, ["sigv4"]);
+            let text =
+                format!("signature scheme \"{word}\" is unknown; only \"sigv4\" is there{cure}");
+            document.note(scheme.line, text);
+        } else if index > 0 {
+            document.note(scheme.line, "\"schemes\" holds \"sigv4\" twice");
+        }
+    }
+}
+
+/// A part of the credential scope: `20260131/<region>/<service>/aws4_request`.
+fn read_scope(table: &mut Table<'_>, key: &'static str) -> String {
+    let document = table.document();
+    let Some(text) = table
+        .need(key, "write the one that callers sign for")
+        .text(key)
+    else {
+        return String::new();
+    };
+    let fits = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.');
+    if !text.value.bytes().all(fits) {
+        let problem = format!(
+            "\"{key}\" in {} must be made of letters, digits, \"-\", \"_\" and \".\"",
+            table.label()
+        );
+        document.note(text.line, problem);
+    }
+    text.value
+}
+
+fn read_max_skew(table: &mut Table<'_>) -> u32 {
+    const KEY: &str = "max_skew_secs";
+    let line = table.line_of(KEY);
+    let skew = table.any_integer(KEY).unwrap_or(300);
+    let text = match u32::try_from(skew) {
+        Ok(skew @ 1..=MAX_SKEW_SECS) => return skew,
+        Ok(1..) => format!("\"{KEY}\" must be from 1 to {MAX_SKEW_SECS}, not {skew}"),
+        _ => format!(
+            "\"{KEY}\" must be from 1 to {MAX_SKEW_SECS}; {skew} would refuse everything, since no signature is made at the very second it arrives"
+        ),
+    };
+    table.document().note(line, text);
+    300
+}
+
+fn read_consumers(table: &mut Table<'_>, names: &Declared) -> Option<Vec<ConsumerName>> {
     let document = table.document();
     let line = table.line_of("consumers");
-    let names = table.texts("consumers")?;
-    if names.is_empty() {
-        document.note(line, "\"consumers\" is empty, which would admit nobody; leave it out to admit every consumer");
+    let used = table.texts("consumers")?;
+    if used.is_empty() {
+        let text = format!(
+            "{} admits nobody; name a consumer, or leave \"consumers\" out to admit every one",
+            table.label()
+        );
+        document.note(line, text);
     }
-    for name in &names {
-        consumers.check(document, "a policy", name);
+    for name in &used {
+        names.check(document, table.label(), name);
     }
     Some(
-        names
-            .into_iter()
+        used.into_iter()
             .map(|name| ConsumerName::new(name.value))
             .collect(),
     )
+}
+
+/// Notes it when a certificate must be shown and no listener would ask for one.
+fn check_listeners(table: &Table<'_>, demand: &Demand, listeners: &[Listener]) {
+    let asks = |listener: &Listener| {
+        let tls = listener.tls.as_ref();
+        tls.is_some_and(|tls| tls.client_certificate.mode != ClientCertificateMode::Off)
+    };
+    let demanded = matches!(demand, Demand::AllOf(proof) if proof.certificate);
+    if demanded && !listeners.iter().any(asks) {
+        let text = format!(
+            "{} demands a certificate, but no listener asks for one; write client_certificate = {{ mode = \"optional\", trust = [\"…\"] }} in a [[listener]]",
+            table.label()
+        );
+        table.document().note(table.line(), text);
+    }
 }

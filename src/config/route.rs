@@ -1,12 +1,17 @@
 //! `[[route]]`: which requests, under which policy, answered by what.
 
+use std::collections::HashMap;
+use std::net::Ipv6Addr;
+
+use crate::config::declared::Declared;
+use crate::config::request_limits::read_max_body_bytes;
+use crate::config::{Demand, Policy, SignatureProfile};
 use crate::document::{Document, Placed, Table};
 use crate::method::Method;
 use crate::names::{IntegrationName, PolicyName, RouteName};
 use crate::pattern::{PathPattern, Segment};
+use crate::problem::suggestion;
 use crate::shape::PathShapes;
-
-use super::declared::Declared;
 
 /// One route.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,83 +52,87 @@ pub enum RouteMethods {
     Some(Vec<Method>),
 }
 
-const SHAPES_CURE: &str = "leave it out to refuse every unusual path";
+/// What the other sections have declared.
+pub(super) struct Known<'c> {
+    /// The policies, `open` among them.
+    pub(super) policies: &'c [Policy],
+    /// Their names.
+    pub(super) policy_names: &'c Declared,
+    /// The names of the integrations.
+    pub(super) integration_names: &'c Declared,
+}
 
 /// Reads every `[[route]]`.
-pub(super) fn read(
-    root: &mut Table<'_>,
-    policies: &Declared,
-    integrations: &Declared,
-) -> Vec<Route> {
+pub(super) fn read(root: &mut Table<'_>, known: &Known<'_>) -> Vec<Route> {
     let document = root.document();
     let mut names = Declared::new("route");
-    let mut routes: Vec<Route> = Vec::new();
-    for mut table in root.tables("route") {
-        let Some(route) = read_one(&mut table, &mut names, policies, integrations) else {
-            table.finish();
-            continue;
-        };
-        table.finish();
-        if let Some(other) = routes.iter().find(|other| conflict(other, &route)) {
-            let text = format!(
-                "route \"{}\" takes the same requests as route \"{}\" at line {}",
-                route.name, other.name, other.line
-            );
-            document.note(route.line, text);
-        }
-        routes.push(route);
+    let mut taken = Taken::default();
+    let mut routes = Vec::new();
+    let tables = root.tables("route");
+    if tables.is_empty() {
+        document.note(
+            0,
+            "there is no [[route]]; the gateway needs one with a path, a method, a policy and an integration",
+        );
+    }
+    for table in tables {
+        routes.extend(read_route(table, known, &mut names, &mut taken));
     }
     routes
 }
 
-fn read_one(
-    table: &mut Table<'_>,
+/// `None` when something that every route needs is missing, and has been noted.
+fn read_route(
+    mut table: Table<'_>,
+    known: &Known<'_>,
     names: &mut Declared,
-    policies: &Declared,
-    integrations: &Declared,
+    taken: &mut Taken,
 ) -> Option<Route> {
     let document = table.document();
     let line = table.line();
-    let path = table
-        .need("path", "write for example path = \"/orders/{id}\"")
-        .text("path");
-    let path = path.and_then(|path| read_path(document, &path));
-    let methods = read_methods(table);
-    let host = table.text("host").map(|host| read_host(document, &host));
-    let policy = table
-        .need(
-            "policy",
-            "name a policy, or write policy = \"open\" to let anyone call",
-        )
-        .text("policy");
-    let integration = table
-        .need("integration", "name what answers")
-        .text("integration");
-    let allow_path = read_shapes(table);
-    let max_body_bytes = table.integer("max_body_bytes", 0..=1 << 40);
+    let own_name = table.text("name");
+    if let Some(name) = &own_name {
+        table.call(format!("route \"{}\"", name.value));
+    }
+    let path = read_path(&mut table);
+    let methods = read_methods(&mut table);
+    let host = table
+        .text("host")
+        .and_then(|host| read_host(document, &host));
+    let place = path.zip(methods).map(|(path, methods)| Place {
+        host,
+        path,
+        methods,
+    });
+    let name = match (own_name, &place) {
+        (Some(name), _) => names.declare(document, &name),
+        (None, Some(place)) => Some(place.name()),
+        (None, None) => None,
+    };
+    if let Some(name) = &name {
+        table.call(format!("route \"{name}\""));
+    }
+    if let Some(place) = &place {
+        taken.take(document, place, table.label(), line);
+    }
+    let (policy, integration) = read_names(&mut table, known);
+    let allow_path = read_allow_path(&mut table, known, policy.as_deref());
+    let max_body_bytes = read_max_body_bytes(&mut table);
     let forward_authorization = table.boolean("forward_authorization").unwrap_or(false);
     let client_cert_header = table.boolean("client_cert_header").unwrap_or(false);
-    let given = table.text("name");
-    let (path, methods) = (path?, methods?);
-    let name = given.unwrap_or_else(|| Placed {
-        value: default_name(host.as_deref(), &methods, &path),
-        line,
-    });
-    let user = format!("route \"{}\"", name.value);
-    if let Some(policy) = &policy {
-        policies.check(document, &user, policy);
-    }
-    if let Some(integration) = &integration {
-        integrations.check(document, &user, integration);
-    }
-    let name = names.declare(document, &name)?;
+    table.finish();
+    let Place {
+        host,
+        path,
+        methods,
+    } = place?;
     Some(Route {
-        name: RouteName::new(name),
+        name: RouteName::new(name?),
         path,
         methods,
         host,
-        policy: PolicyName::new(policy?.value),
-        integration: IntegrationName::new(integration?.value),
+        policy: PolicyName::new(policy?),
+        integration: IntegrationName::new(integration?),
         allow_path,
         max_body_bytes,
         forward_authorization,
@@ -132,128 +141,221 @@ fn read_one(
     })
 }
 
-fn read_path(document: &Document<'_>, path: &Placed<String>) -> Option<PathPattern> {
-    match PathPattern::parse(&path.value) {
-        Ok(pattern) => Some(pattern),
-        Err(why) => {
-            document.note(path.line, why);
+/// Which requests a route takes.
+struct Place {
+    host: Option<RouteHost>,
+    path: PathPattern,
+    methods: RouteMethods,
+}
+
+impl Place {
+    /// What the route is called when it has no name of its own.
+    fn name(&self) -> String {
+        let call = format!("{} {}", self.methods.text(), self.path);
+        match &self.host {
+            Some(host) => format!("{host} {call}"),
+            None => call,
+        }
+    }
+
+    /// Host and pattern with the names of the parameters left out: `/a/{id}` and `/a/{x}`
+    /// take the same paths.
+    fn shape(&self) -> String {
+        let mut shape = self.host.clone().unwrap_or_default();
+        for segment in self.path.segments() {
+            shape.push('/');
+            shape.push_str(match segment {
+                Segment::Literal(text) => text,
+                Segment::Parameter(_) => "{}",
+                Segment::Greedy(_) => "{+}",
+            });
+        }
+        shape
+    }
+}
+
+impl RouteMethods {
+    fn text(&self) -> String {
+        match self {
+            Self::Any => "ANY".to_owned(),
+            Self::Some(methods) => methods
+                .iter()
+                .map(|method| method.as_str())
+                .collect::<Vec<_>>()
+                .join(","),
+        }
+    }
+
+    fn all(&self) -> &[Method] {
+        match self {
+            Self::Any => &Method::ALL,
+            Self::Some(methods) => methods,
+        }
+    }
+}
+
+/// Which route, from which line on, takes a method of a host and shape.
+#[derive(Default)]
+struct Taken(HashMap<(String, Method), (String, usize)>);
+
+impl Taken {
+    fn take(&mut self, document: &Document<'_>, place: &Place, label: &str, line: usize) {
+        let shape = place.shape();
+        let mut noted: Vec<usize> = Vec::new();
+        for method in place.methods.all() {
+            let mine = (label.to_owned(), line);
+            let holder = self.0.entry((shape.clone(), *method)).or_insert(mine);
+            let (other, at) = &*holder;
+            if *at == line || noted.contains(at) {
+                continue;
+            }
+            noted.push(*at);
+            let text = format!(
+                "{label} takes {} {}, which {other} at line {at} takes already; change a path, a method or a host",
+                method.as_str(),
+                place.path
+            );
+            document.note(line, text);
+        }
+    }
+}
+
+fn read_path(table: &mut Table<'_>) -> Option<PathPattern> {
+    let text = table
+        .need("path", "write for example path = \"/orders/{id}\"")
+        .text("path")?;
+    match PathPattern::parse(&text.value) {
+        Ok(path) => Some(path),
+        Err(problem) => {
+            table.document().note(text.line, problem);
             None
         }
     }
 }
 
 fn read_methods(table: &mut Table<'_>) -> Option<RouteMethods> {
+    const CURE: &str = "write method = \"GET\", method = [\"GET\", \"POST\"] or method = \"ANY\"";
     let document = table.document();
+    table.need("method", CURE);
     let line = table.line_of("method");
-    let words = table
-        .need(
-            "method",
-            "write for example method = \"GET\", [\"GET\", \"POST\"] or \"ANY\"",
-        )
-        .text_or_texts("method")?;
-    if let [only] = words.as_slice()
+    let texts = table.text_or_texts("method")?;
+    if let [only] = texts.as_slice()
         && only.value == "ANY"
     {
         return Some(RouteMethods::Any);
     }
+    if texts.is_empty() {
+        document.note(
+            line,
+            format!("\"method\" in {} is empty; {CURE}", table.label()),
+        );
+        return None;
+    }
     let mut methods = Vec::new();
-    for word in &words {
-        match Method::parse(&word.value) {
+    for Placed { value, line } in &texts {
+        match Method::parse(value) {
             Some(method) if methods.contains(&method) => {
-                document.note(
-                    word.line,
-                    format!("method \"{}\" is there twice", word.value),
-                );
+                document.note(*line, format!("method \"{value}\" is listed twice"));
             }
             Some(method) => methods.push(method),
-            None => {
-                let known = Method::ALL.map(Method::as_str);
-                let hint =
-                    crate::problem::suggestion(&word.value, known.into_iter().chain(["ANY"]));
-                document.note(
-                    word.line,
-                    format!("\"{}\" is no method that is served{hint}", word.value),
-                );
-            }
+            None => document.note(*line, unknown_method(value)),
         }
     }
-    if words.is_empty() {
-        document.note(line, "\"method\" is empty; write \"ANY\" for every method");
-    }
-    methods.sort_unstable();
+    methods.sort();
     (!methods.is_empty()).then_some(RouteMethods::Some(methods))
 }
 
-fn read_host(document: &Document<'_>, host: &Placed<String>) -> RouteHost {
-    let name = host.value.to_ascii_lowercase();
-    let name = name.strip_suffix('.').unwrap_or(&name);
-    let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"-._".contains(&byte);
-    if name.is_empty() || !name.bytes().all(fits) {
-        let text = format!(
-            "host \"{}\" is no host name; give it without scheme, port or wildcard",
-            host.value
-        );
-        document.note(host.line, text);
+fn unknown_method(word: &str) -> String {
+    if word == "ANY" {
+        return "\"ANY\" stands for every method, so it stands alone: method = \"ANY\"".to_owned();
     }
-    name.to_owned()
+    let known = Method::ALL.into_iter().map(Method::as_str);
+    format!(
+        "method \"{word}\" is unknown{}",
+        suggestion(&word.to_ascii_uppercase(), known.chain(["ANY"]))
+    )
 }
 
-fn read_shapes(table: &mut Table<'_>) -> PathShapes {
+fn read_host(document: &Document<'_>, host: &Placed<String>) -> Option<RouteHost> {
+    let Placed { value, line } = host;
+    let label = |label: &str| {
+        let fits = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_');
+        !label.is_empty() && label.bytes().all(fits)
+    };
+    let inside = value.strip_prefix('[').and_then(|v| v.strip_suffix(']'));
+    let literal = inside.is_some_and(|inside| inside.parse::<Ipv6Addr>().is_ok());
+    if literal || value.split('.').all(label) {
+        return Some(value.to_ascii_lowercase());
+    }
+    let text = format!(
+        "host \"{value}\" is no host name such as \"api.example.com\": no port, no wildcard, no dot at the end"
+    );
+    document.note(*line, text);
+    None
+}
+
+fn read_names(table: &mut Table<'_>, known: &Known<'_>) -> (Option<String>, Option<String>) {
     let document = table.document();
-    let mut shapes = PathShapes::default();
-    for word in table.texts("allow_path").unwrap_or_default() {
-        match PathShapes::NAMES
-            .iter()
-            .find(|(name, _)| *name == word.value)
-        {
-            Some((_, shape)) => shapes = shapes | *shape,
-            None => {
-                let known = PathShapes::NAMES.iter().map(|(name, _)| *name);
-                let hint = crate::problem::suggestion(&word.value, known);
+    let policy = table
+        .need(
+            "policy",
+            "name one, or write policy = \"open\" to let anyone call",
+        )
+        .text("policy");
+    let integration = table
+        .need("integration", "name the one that answers")
+        .text("integration");
+    if let Some(policy) = &policy {
+        known.policy_names.check(document, table.label(), policy);
+    }
+    if let Some(name) = &integration {
+        known.integration_names.check(document, table.label(), name);
+    }
+    (policy.map(|p| p.value), integration.map(|i| i.value))
+}
+
+fn read_allow_path(table: &mut Table<'_>, known: &Known<'_>, policy: Option<&str>) -> PathShapes {
+    let document = table.document();
+    let demand = known
+        .policies
+        .iter()
+        .find(|candidate| Some(candidate.name.as_str()) == policy)
+        .map(|policy| &policy.demand);
+    let mut allowed = PathShapes::default();
+    for Placed { value, line } in table.texts("allow_path").unwrap_or_default() {
+        let found = PathShapes::NAMES.iter().find(|(name, _)| *name == value);
+        match found {
+            Some((_, shape)) if is_normalised_away(*shape) && demand.is_some_and(signs_as_aws) => {
                 let text = format!(
-                    "\"{}\" is no shape of a path{hint}; {SHAPES_CURE}",
-                    word.value
+                    "{} allows \"{value}\", but signatures of the profile \"aws\" cover the path without it; leave it out, or demand profile = \"s3\"",
+                    table.label()
                 );
-                document.note(word.line, text);
+                document.note(line, text);
+            }
+            Some((_, shape)) => allowed = allowed | *shape,
+            None => {
+                let names = PathShapes::NAMES.iter().map(|(name, _)| *name);
+                let text = format!(
+                    "{} allows \"{value}\", which is no shape of a path{}",
+                    table.label(),
+                    suggestion(&value, names)
+                );
+                document.note(line, text);
             }
         }
     }
-    shapes
+    allowed
 }
 
-fn default_name(host: Option<&str>, methods: &RouteMethods, path: &PathPattern) -> String {
-    let methods = match methods {
-        RouteMethods::Any => "ANY".to_owned(),
-        RouteMethods::Some(some) => {
-            let names: Vec<&str> = some.iter().map(|method| method.as_str()).collect();
-            names.join(",")
-        }
+/// The profile `aws` signs the path without these: two paths would share one signature.
+fn is_normalised_away(shape: PathShapes) -> bool {
+    [PathShapes::DOT_SEGMENT, PathShapes::EMPTY_SEGMENT].contains(&shape)
+}
+
+fn signs_as_aws(demand: &Demand) -> bool {
+    let (Demand::AllOf(proof) | Demand::AnyOf(proof)) = demand else {
+        return false;
     };
-    match host {
-        Some(host) => format!("{host} {methods} {path}"),
-        None => format!("{methods} {path}"),
-    }
-}
-
-/// Whether some request would take both routes with equal right.
-fn conflict(one: &Route, other: &Route) -> bool {
-    one.host == other.host
-        && same_shape(&one.path, &other.path)
-        && match (&one.methods, &other.methods) {
-            (RouteMethods::Some(some), RouteMethods::Some(others)) => {
-                some.iter().any(|method| others.contains(method))
-            }
-            _ => true,
-        }
-}
-
-fn same_shape(one: &PathPattern, other: &PathPattern) -> bool {
-    let same = |(one, other): (&Segment, &Segment)| match (one, other) {
-        (Segment::Literal(one), Segment::Literal(other)) => one == other,
-        (Segment::Parameter(_), Segment::Parameter(_)) => true,
-        (Segment::Greedy(_), Segment::Greedy(_)) => true,
-        _ => false,
-    };
-    let (one, other) = (one.segments(), other.segments());
-    one.len() == other.len() && one.iter().zip(other).all(same)
+    let signature = proof.signature.as_ref();
+    signature.is_some_and(|signature| signature.profile == SignatureProfile::Aws)
 }

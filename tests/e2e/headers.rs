@@ -121,8 +121,18 @@ fn h2_connection_cannot_name_our_headers_away() {
     let gateway = Gateway::start(directory.path(), &config(&upstream, ""));
     let config = tls(directory.path(), Some("billing"));
     let mut client = Client::tls(gateway.address("public"), &config, "localhost").unwrap();
-    let names =
-        "Connection: client-cert, X-Forwarded-For, x-consumer, X-REQUEST-ID, x-forwarded-proto";
+    for named in [
+        "X-Forwarded-For",
+        "x-forwarded-proto",
+        "HOST",
+        "Authorization",
+    ] {
+        let names = format!("Connection: close, {named}");
+        assert_eq!(ask(&mut client, "/certified", &[&names]), 400, "{named}");
+        client = Client::tls(gateway.address("public"), &config, "localhost").unwrap();
+    }
+    assert_eq!(upstream.seen(), "");
+    let names = "Connection: client-cert, x-consumer, X-REQUEST-ID";
     assert_eq!(ask(&mut client, "/certified", &[names]), 200);
     for field in [
         "client-cert",

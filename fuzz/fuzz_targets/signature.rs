@@ -1,0 +1,66 @@
+//! SigV4's `Authorization` and canonical forms: never a panic, and never a signature that is
+//! right without the secret.
+#![no_main]
+
+use std::sync::Arc;
+
+use countersign::call::{Call, Parts};
+use countersign::clock::UtcTime;
+use countersign::config::{SignatureDemand, SignatureProfile};
+use countersign::credential::{Credential, CredentialStore, Secret};
+use countersign::names::CredentialId;
+use countersign::signature::{KeyRing, KnownBody, Outcome, present, verify};
+use http::{HeaderMap, HeaderValue};
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|input: (&str, &[u8], &[u8], bool)| {
+    let (target, authorization, date, s3) = input;
+    let mut headers = HeaderMap::new();
+    for (name, value) in [("authorization", authorization), ("x-amz-date", date)] {
+        if let Ok(value) = HeaderValue::from_bytes(value) {
+            headers.insert(name, value);
+        }
+    }
+    let Ok(call) = Call::admit(&Parts {
+        method: "GET",
+        target: target.as_bytes(),
+        authority: Some("a.example"),
+        headers: &headers,
+        ended: true,
+    }) else {
+        return;
+    };
+    let Ok(Some(presented)) = present(&call) else {
+        return;
+    };
+    let demand = SignatureDemand {
+        profile: if s3 {
+            SignatureProfile::S3
+        } else {
+            SignatureProfile::Aws
+        },
+        service: "execute-api".to_owned(),
+        region: "us-east-1".to_owned(),
+        max_skew_secs: 300,
+        unsigned_payload: false,
+        max_buffered_body_bytes: 0,
+    };
+    let store = CredentialStore::from_credentials([Credential {
+        id: CredentialId::new("CSFUZZ"),
+        secret: Secret::new("a secret that no fuzzer finds".to_owned()),
+        not_before: None,
+        not_after: None,
+    }]);
+    let keys = KeyRing::new(Arc::new(store));
+    let now = UtcTime::from_unix(1_440_938_160);
+    let outcome = verify(
+        &presented,
+        &call,
+        &demand,
+        &keys,
+        true,
+        now,
+        KnownBody::Empty,
+    );
+    assert!(!matches!(outcome, Ok(Outcome::Verified(_))));
+});

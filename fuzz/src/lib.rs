@@ -1,1 +1,0 @@
-//! Fuzz targets are the binaries of this package.
