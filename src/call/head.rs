@@ -165,10 +165,10 @@ impl Fields {
             if self.length.replace(length).is_some() {
                 return Err(Malformed("Content-Length was sent twice"));
             }
-        } else if name.eq_ignore_ascii_case(b"transfer-encoding") {
-            if std::mem::replace(&mut self.chunked, framing::is_chunked(value)?) {
-                return Err(Malformed("Transfer-Encoding was sent twice"));
-            }
+        } else if name.eq_ignore_ascii_case(b"transfer-encoding")
+            && std::mem::replace(&mut self.chunked, framing::is_chunked(value)?)
+        {
+            return Err(Malformed("Transfer-Encoding was sent twice"));
         }
         Ok(())
     }

@@ -76,7 +76,7 @@ pub(super) fn read_millis(table: &mut Table<'_>, key: &'static str, default: Dur
 fn read_idle_timeout(table: &mut Table<'_>) -> Option<Duration> {
     let line = table.line_of("idle_timeout_ms");
     let millis: u64 = table.integer("idle_timeout_ms", 1_000..=DAY_MS)?;
-    if millis % 1_000 != 0 {
+    if !millis.is_multiple_of(1_000) {
         let text = format!(
             "\"idle_timeout_ms\" counts whole seconds; write {} or {}",
             millis - millis % 1_000,

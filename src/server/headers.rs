@@ -140,7 +140,7 @@ fn is_ours(name: &str) -> bool {
     let starts = |ours: &&str| {
         name.len() >= ours.len() && ours.bytes().eq(name.bytes().take(ours.len()).map(plain))
     };
-    OURS.iter().any(|ours| same(ours)) || OUR_FAMILIES.iter().any(|family| starts(family))
+    OURS.iter().any(|ours| same(ours)) || OUR_FAMILIES.iter().any(starts)
 }
 
 /// HTTP/2 may send a cookie in crumbs; HTTP/1 has one line (RFC 9113 §8.2.3).

@@ -217,8 +217,7 @@ impl ProxyHttp for Gateway {
         reused: bool,
     ) -> Box<Error> {
         let idempotent = session.req_header().method.is_idempotent();
-        let again =
-            reused && idempotent && !request.has_body && session.response_written().is_none();
+        let again = reused && idempotent && !request.has_body && !has_answered(session);
         let upstream = matches!(error.esource, ErrorSource::Upstream);
         let timed_out = matches!(
             error.etype,
@@ -239,7 +238,7 @@ impl ProxyHttp for Gateway {
             None => refusal_of(error),
         };
         let status = refusal.status();
-        if session.response_written().is_none() {
+        if !has_answered(session) {
             session.set_keepalive(None);
             let answer = response::refused(&refusal, &request.id);
             // The caller may be gone; there is nobody else to tell.
@@ -422,6 +421,12 @@ fn set_timers(session: &mut Session, limits: &RequestLimits) {
         let idle = limits.idle_timeout + limits.header_timeout + SPARE;
         session.set_keepalive(Some(idle.as_secs()));
     }
+}
+
+/// Whether the caller has got the head of an answer; a 100 is none.
+fn has_answered(session: &Session) -> bool {
+    let written = session.response_written();
+    written.is_some_and(|head| !head.status.is_informational())
 }
 
 fn connection_of(session: &Session) -> Option<Arc<Connection>> {

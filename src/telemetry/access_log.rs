@@ -18,10 +18,13 @@ const QUEUE: usize = 16 * 1024;
 /// How long a written line may stay in the buffer.
 const FLUSH: Duration = Duration::from_millis(200);
 
+/// The writing thread, and the way to tell it that it is over.
+type Writer = (SyncSender<Vec<u8>>, JoinHandle<()>);
+
 /// The way to the log.
 pub struct AccessLogWriter {
     /// Taken away when the log closes.
-    queue: Mutex<Option<(SyncSender<Vec<u8>>, JoinHandle<()>)>>,
+    writer: Mutex<Option<Writer>>,
     sender: Option<SyncSender<Vec<u8>>>,
 }
 
@@ -34,7 +37,7 @@ impl AccessLogWriter {
         let out: Box<dyn Write + Send> = match log {
             AccessLog::Off => {
                 return Ok(Self {
-                    queue: Mutex::new(None),
+                    writer: Mutex::new(None),
                     sender: None,
                 });
             }
@@ -48,7 +51,7 @@ impl AccessLogWriter {
             .name("access-log".to_owned())
             .spawn(move || write_lines(&lines, BufWriter::new(out)))?;
         Ok(Self {
-            queue: Mutex::new(Some((sender.clone(), thread))),
+            writer: Mutex::new(Some((sender.clone(), thread))),
             sender: Some(sender),
         })
     }
@@ -68,8 +71,8 @@ impl AccessLogWriter {
 
     /// Waits until what is queued is written.
     pub fn close(&self) {
-        let taken = match self.queue.lock() {
-            Ok(mut queue) => queue.take(),
+        let taken = match self.writer.lock() {
+            Ok(mut writer) => writer.take(),
             Err(_) => None,
         };
         if let Some((sender, thread)) = taken {

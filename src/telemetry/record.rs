@@ -6,6 +6,8 @@ use serde::Serialize;
 /// One event.
 #[derive(Serialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
+// Made on the stack, told, and gone: boxing the larger one would only cost.
+#[allow(clippy::large_enum_variant)]
 pub enum Record<'a> {
     /// A request that was understood, served or refused.
     Request(RequestRecord<'a>),

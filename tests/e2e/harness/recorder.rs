@@ -6,8 +6,11 @@ use std::sync::{Arc, Mutex};
 
 pub struct Recorder {
     pub address: SocketAddr,
-    seen: Arc<Mutex<Vec<Arc<Mutex<Vec<u8>>>>>>,
+    seen: Arc<Mutex<Vec<Bytes>>>,
 }
+
+/// What one connection has sent so far.
+type Bytes = Arc<Mutex<Vec<u8>>>;
 
 const ANSWER: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
 
