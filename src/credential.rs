@@ -2,6 +2,10 @@
 //! In: a file that only its owner can read. Out: a `CredentialStore`, or every `Problem`.
 //! Secrets are zeroized when dropped and never shown, not even by `Debug`.
 
+mod edit;
+#[cfg(test)]
+mod tests;
+
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::fmt;
@@ -16,6 +20,8 @@ use crate::clock::UtcTime;
 use crate::document::{Document, Table};
 use crate::names::{ConsumerName, CredentialId};
 use crate::problem::{Problems, suggestion};
+
+pub use edit::{EditError, append, retire};
 
 /// A secret access key. `Debug` and logs show that there is one, not which.
 #[derive(Clone)]

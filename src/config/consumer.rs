@@ -53,7 +53,7 @@ pub(super) fn read(root: &mut Table<'_>, has_store: bool) -> (Vec<Consumer>, Dec
         let credentials = read_credentials(&mut table, &mut claims, &name, has_store);
         if nothing {
             let text = format!(
-                "{} has neither \"certificate\" nor \"credentials\"; nobody could call as it",
+                "{} has neither \"certificate\" nor \"credentials\"; write credentials = [] until it has a credential",
                 table.label()
             );
             table.document().note(line, text);
@@ -88,13 +88,8 @@ fn read_credentials(
     let Some(ids) = table.texts("credentials") else {
         return Vec::new();
     };
-    if ids.is_empty() {
-        let text = format!(
-            "\"credentials\" in {} is empty; name a credential's id or leave the key out",
-            table.label()
-        );
-        document.note(line, text);
-    } else if !has_store {
+    // An empty list is a consumer in waiting: `credentials new` asks for one that exists.
+    if !ids.is_empty() && !has_store {
         let text = format!(
             "{} has \"credentials\", but there is no credential store; write credential_store = \"credentials.toml\" in [gateway]",
             table.label()

@@ -421,7 +421,7 @@ fn m10_the_most_exact_name_chooses_the_certificate_and_none_weakens_another() {
     let bare = tls(directory.path(), None);
     for name in [
         "a.example",
-        "b.example",
+        "b.wild.example",
         "host0.test",
         "host149.test",
         "localhost",

@@ -1,0 +1,192 @@
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::PathBuf;
+
+use super::*;
+
+const SECRET: &str = "a-secret-of-twenty-bytes-or-more";
+
+fn now() -> UtcTime {
+    UtcTime::from_unix(1_800_000_000)
+}
+
+fn credential(id: &str) -> Credential {
+    Credential {
+        id: CredentialId::new(id),
+        secret: Secret::new(SECRET.to_owned()),
+        not_before: None,
+        not_after: None,
+    }
+}
+
+fn store_file(text: &str, mode: u32) -> (tempfile::TempDir, PathBuf) {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("credentials.toml");
+    std::fs::write(&file, text).unwrap();
+    std::fs::set_permissions(&file, std::fs::Permissions::from_mode(mode)).unwrap();
+    (dir, file)
+}
+
+fn problems(text: &str) -> String {
+    CredentialStore::parse(Path::new("c.toml"), text)
+        .unwrap_err()
+        .to_string()
+}
+
+#[test]
+fn a_store_that_others_can_reach_is_refused_with_the_cure() {
+    for mode in [0o640, 0o604, 0o660, 0o610, 0o601] {
+        let (_dir, file) = store_file("", mode);
+        let said = CredentialStore::load(&file).unwrap_err().to_string();
+        assert!(said.contains(&format!("mode {mode:04o}")), "{said}");
+        assert!(said.contains(&format!("chmod 600 {}", file.display())));
+    }
+    let (_dir, file) = store_file("", 0o600);
+    assert!(CredentialStore::load(&file).unwrap().is_empty());
+}
+
+#[test]
+fn a_store_is_read_with_its_times() {
+    let text = format!(
+        "[[credential]]\nid = \"CSA\"\nsecret = \"{SECRET}\"\nnot_before = 2026-01-31T12:00:00Z\nnot_after = 2026-01-31T15:00:00+02:00\n"
+    );
+    let store = CredentialStore::parse(Path::new("c.toml"), &text).unwrap();
+    let found = store.find("CSA").unwrap();
+    let start = UtcTime::parse_rfc3339("2026-01-31T12:00:00Z").unwrap();
+    let end = UtcTime::parse_rfc3339("2026-01-31T13:00:00Z").unwrap();
+    assert_eq!(
+        (found.not_before, found.not_after),
+        (Some(start), Some(end))
+    );
+    assert!(found.is_live(start) && found.is_live(end));
+    assert!(!found.is_live(UtcTime::from_unix(end.unix() + 1)));
+}
+
+#[test]
+fn every_mistake_is_told_and_no_secret_is() {
+    let text = "\
+[[credential]]
+id = \"hush/hush\"
+secret = \"hush\"
+not_after = 2026-01-31
+[[credential]]
+id = \"CSA\"
+secret = 7
+[[credential]]
+id = \"CSB\"
+secret = \"hush-hush-hush-hush-hush\"
+[[credential]]
+id = \"CSB\"
+secret = \"hush-hush-hush-hush-hush\"
+secert = \"hush\"
+";
+    let said = problems(text);
+    assert_eq!(
+        said,
+        "\
+c.toml:2: \"id\" must be 1 to 128 letters, digits, \"_\" and \"-\"
+c.toml:3: \"secret\" in [[credential]] must be at least 20 bytes long
+c.toml:4: \"not_after\" in [[credential]] must be a date and time with its offset, such as 2026-01-31T12:00:00Z without quotes (found a date or time)
+c.toml:7: \"secret\" in credential \"CSA\" must be a text (found a whole number)
+c.toml:11: credential \"CSB\" is there twice
+c.toml:14: unknown key \"secert\" in credential \"CSB\"; did you mean \"secret\"?"
+    );
+}
+
+#[test]
+fn text_that_is_no_toml_is_told_without_the_secret() {
+    let said = problems("[[credential]]\nid = \"CSA\"\nsecret = hush-hush-hush-hush-hush\n");
+    assert!(said.starts_with("c.toml:3: this is not TOML"), "{said}");
+    assert!(!said.contains("hush"), "{said}");
+}
+
+#[test]
+fn a_consumer_has_known_credentials_and_two_live_ones_at_most() {
+    let mut ended = credential("CSD");
+    ended.not_after = Some(UtcTime::from_unix(now().unix() - 1));
+    let all = ["CSA", "CSB", "CSC"].map(credential).into_iter();
+    let store = CredentialStore::from_credentials(all.chain([ended]));
+    let check = |ids: &[&str]| {
+        let ids: Vec<_> = ids.iter().map(|id| CredentialId::new(*id)).collect();
+        check_consumer(&ConsumerName::new("bank"), &ids, &store, now())
+    };
+    assert_eq!(check(&["CSA", "CSB", "CSD"]), Ok(()));
+    let texts = check(&["CSA", "CSB", "CSC", "nobody"]).unwrap_err();
+    assert_eq!(
+        texts,
+        [
+            "consumer \"bank\" names credential \"nobody\", which is not in the credential store",
+            "consumer \"bank\" has 3 live credentials (CSA, CSB, CSC), but at most 2 may be live at once; retire one",
+        ]
+    );
+}
+
+#[test]
+fn a_secret_is_not_shown_by_debug() {
+    assert!(!format!("{:?}", credential("CSA")).contains(SECRET));
+}
+
+#[test]
+fn a_credential_is_appended_to_a_new_private_file_and_keeps_other_text() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("credentials.toml");
+    append(&file, &credential("CSA")).unwrap();
+    let mode = std::fs::metadata(&file).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+    let before = format!("# ours\n{}# end", std::fs::read_to_string(&file).unwrap());
+    std::fs::write(&file, &before).unwrap();
+    let mut odd = credential("CSB");
+    odd.secret = Secret::new(format!("\"\\\t\u{7f}{SECRET}"));
+    odd.not_after = Some(now());
+    append(&file, &odd).unwrap();
+    assert!(
+        std::fs::read_to_string(&file)
+            .unwrap()
+            .starts_with(&format!("{before}\n\n[[credential]]"))
+    );
+    let store = CredentialStore::load(&file).unwrap();
+    let found = store.find("CSB").unwrap();
+    assert_eq!(found.secret.expose(), odd.secret.expose());
+    assert_eq!((store.len(), found.not_after), (2, Some(now())));
+    assert!(matches!(append(&file, &odd), Err(EditError::Taken(_))));
+    assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1);
+}
+
+#[test]
+fn a_credential_is_retired_wherever_it_stands() {
+    let later = "2030-01-01T00:00:00Z";
+    let forms = [
+        format!("[[credential]]\nsecret = \"{SECRET}\" # old\nid = \"CSA\""),
+        format!(
+            "[[credential]]\nid = \"CSA\"\nsecret = \"{SECRET}\"\nnot_after = {later} # soon\n"
+        ),
+        format!("credential = [{{ id = \"CSA\", secret = \"{SECRET}\" }}] # all\n"),
+    ];
+    for form in forms {
+        let (_dir, file) = store_file(&form, 0o600);
+        assert!(matches!(
+            retire(&file, "CSB", now()),
+            Err(EditError::Missing(_))
+        ));
+        retire(&file, "CSA", now()).unwrap();
+        let store = CredentialStore::load(&file).unwrap();
+        assert_eq!(store.find("CSA").unwrap().not_after, Some(now()), "{form}");
+        let text = std::fs::read_to_string(&file).unwrap();
+        assert_eq!(text.matches('#').count(), form.matches('#').count());
+        assert!(matches!(
+            retire(&file, "CSA", now()),
+            Err(EditError::Over(..))
+        ));
+    }
+}
+
+#[test]
+fn two_commands_do_not_edit_at_once() {
+    let (dir, file) = store_file("", 0o600);
+    let draft = dir.path().join(".credentials.toml.draft");
+    std::fs::write(&draft, "").unwrap();
+    assert!(matches!(
+        append(&file, &credential("CSA")),
+        Err(EditError::Busy(_))
+    ));
+    assert!(draft.exists(), "the other command's draft is left alone");
+}
