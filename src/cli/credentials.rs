@@ -20,7 +20,7 @@ use crate::problem::suggestion;
 ///
 /// A credential is an access key id, which is public, and a secret access key, which only the
 /// consumer and the gateway know. They stand in the credential store, a file of its own that
-/// only its owner may read; `credential_store` in [gateway] names it. A [[consumer]] lists the
+/// only its owner may read; `credential_store` in `[gateway]` names it. A `[[consumer]]` lists the
 /// ids of its credentials.
 ///
 /// To replace a credential without a gap: `new`, add the id to the consumer, reload, hand the
@@ -36,7 +36,7 @@ pub enum Command {
         /// The configuration of the gateway
         #[arg(long, value_name = "FILE")]
         config: PathBuf,
-        /// The [[consumer]] that will sign with it; write `credentials = []` for its first one
+        /// The `[[consumer]]` that will sign with it; write `credentials = []` for its first one
         #[arg(long, value_name = "NAME")]
         consumer: String,
         /// The first second at which it is good, such as 2026-01-31T12:00:00Z [default: at once]
