@@ -12,6 +12,8 @@ mod payload;
 mod scratch;
 mod sign;
 mod stamp;
+#[cfg(test)]
+mod tests;
 mod uri;
 
 use aws_lc_rs::digest;
