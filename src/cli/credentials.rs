@@ -58,8 +58,8 @@ pub enum Command {
     /// End a credential now
     ///
     /// Writes `not_after` into the credential store. The gateway goes on taking the credential
-    /// until it reloads. The credential stays in the store, so that the consumer's list stays
-    /// valid; remove it from both whenever you like.
+    /// until it reloads. The credential stays in the store: remove it there and in the
+    /// consumer's list whenever you like.
     Retire {
         /// The configuration of the gateway
         #[arg(long, value_name = "FILE")]
@@ -288,7 +288,7 @@ fn draw_id() -> anyhow::Result<String> {
 fn draw_secret() -> anyhow::Result<Secret> {
     let mut drawn = Zeroizing::new([0; 30]);
     aws_lc_rs::rand::fill(&mut *drawn).context("cannot draw random bytes")?;
-    Ok(Secret::new(STANDARD.encode(*drawn)))
+    Ok(Secret::new(STANDARD.encode(drawn.as_slice())))
 }
 
 fn parse_time(text: &str) -> Result<UtcTime, String> {
@@ -297,6 +297,7 @@ fn parse_time(text: &str) -> Result<UtcTime, String> {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 
@@ -340,6 +341,11 @@ mod tests {
         answer(&command, now()).unwrap()
     }
 
+    fn retire(config: &Path, id: &str, now: UtcTime) -> Answer {
+        let (config, id) = (config.to_owned(), id.to_owned());
+        answer(&Command::Retire { config, id }, now).unwrap()
+    }
+
     fn id_in(text: &str) -> String {
         text.split_whitespace().nth(3).unwrap().to_owned()
     }
@@ -357,15 +363,8 @@ mod tests {
         let said = new(&config, "bank").unwrap_err();
         assert!(said.contains("2 live credentials"), "{said}");
 
-        let id = ids[0].clone();
-        let config_of = || config.clone();
-        let retire = Command::Retire {
-            config: config_of(),
-            id,
-        };
-        answer(&retire, UtcTime::from_unix(now().unix() - 1))
-            .unwrap()
-            .unwrap();
+        let before = UtcTime::from_unix(now().unix() - 1);
+        retire(&config, &ids[0], before).unwrap();
         new(&config, "bank").unwrap();
     }
 
@@ -388,12 +387,7 @@ mod tests {
         let config = configure(dir.path(), &["CSGONE".to_owned()]);
         let said = new(&config, "bnak").unwrap_err();
         assert!(said.ends_with("did you mean \"bank\"?"), "{said}");
-        let id = "CSGONE".to_owned();
-        let retire = Command::Retire {
-            config: config.clone(),
-            id,
-        };
-        assert!(answer(&retire, now()).unwrap().is_err());
+        assert!(retire(&config, "CSGONE", now()).is_err());
         let listed = answer(&Command::List { config }, now()).unwrap();
         assert!(listed.unwrap_err().contains("CSGONE"));
     }

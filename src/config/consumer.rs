@@ -117,13 +117,7 @@ fn read_certificates(
     name: &str,
 ) -> Vec<CertificateMatch> {
     let document = table.document();
-    let line = table.line_of("certificate");
-    let given = table.has("certificate");
     let tables = table.table_or_tables("certificate");
-    if given && tables.is_empty() {
-        let text = format!("\"certificate\" in {} holds no table", table.label());
-        document.note(line, text);
-    }
     let mut matches = Vec::new();
     for table in tables {
         let line = table.line();

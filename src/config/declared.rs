@@ -24,39 +24,39 @@ impl Declared {
         }
     }
 
-    /// The key `name` of `table`, declared.
+    /// The key `name` of `table`, declared; the table is called by it from here on.
     pub(super) fn name_of(&mut self, table: &mut Table<'_>) -> Option<String> {
-        let name = table
-            .need("name", &format!("give the {} a name", self.kind))
-            .text("name")?;
-        let name = self.declare(table.document(), &name)?;
-        table.call(format!("{} \"{name}\"", self.kind));
-        Some(name)
+        table.need("name", &format!("give the {} a name", self.kind));
+        self.optional_name_of(table)
     }
 
-    /// Declares `name`, unless it is bad or there already.
-    pub(super) fn declare(
-        &mut self,
-        document: &Document<'_>,
-        name: &Placed<String>,
-    ) -> Option<String> {
+    /// The same for a table that can do without a name.
+    pub(super) fn optional_name_of(&mut self, table: &mut Table<'_>) -> Option<String> {
         let kind = self.kind;
-        let Placed { value, line } = name;
+        let Placed { value, line } = table.text("name")?;
         if value.len() > MAX_NAME_BYTES || !value.bytes().all(|b| (b' '..=b'~').contains(&b)) {
             let cure = format!("use at most {MAX_NAME_BYTES} printable ASCII characters");
-            document.note(*line, format!("the name of this {kind} is unfit; {cure}"));
+            let text = format!("the name of this {kind} is unfit; {cure}");
+            table.document().note(line, text);
             return None;
         }
-        if let Some(first) = self.lines.get(value) {
-            let text = match first {
-                0 => format!("{kind} \"{value}\" is always there; choose another name"),
-                _ => format!("{kind} \"{value}\" is defined already, at line {first}"),
-            };
-            document.note(*line, text);
-            return None;
-        }
-        self.lines.insert(value.clone(), *line);
-        Some(value.clone())
+        table.call(format!("{kind} \"{value}\""));
+        self.declare(table.document(), &value, line);
+        Some(value)
+    }
+
+    /// Declares `name`, or notes that it is there already.
+    pub(super) fn declare(&mut self, document: &Document<'_>, name: &str, line: usize) {
+        let kind = self.kind;
+        let text = match self.lines.get(name) {
+            None => {
+                self.lines.insert(name.to_owned(), line);
+                return;
+            }
+            Some(0) => format!("{kind} \"{name}\" is always there; choose another name"),
+            Some(first) => format!("{kind} \"{name}\" is defined already, at line {first}"),
+        };
+        document.note(line, text);
     }
 
     /// Makes `name` known without a line of its own.

@@ -186,12 +186,6 @@ fn read_tls(table: &mut Table<'_>, base: &Path) -> Option<ListenerTls> {
         }
         return None;
     }
-    if certificates.is_empty() {
-        document.note(
-            line,
-            "\"certificate\" holds no usable certificate; write certificate = [{ chain = \"…\", private_key = \"…\" }], or leave the key out for plaintext",
-        );
-    }
     Some(ListenerTls {
         certificates,
         min_version: min_version.unwrap_or(TlsVersion::Tls12),

@@ -297,7 +297,7 @@ fn check_listeners(table: &Table<'_>, demand: &Demand, listeners: &[Listener]) {
         tls.is_some_and(|tls| tls.client_certificate.mode != ClientCertificateMode::Off)
     };
     let demanded = matches!(demand, Demand::AllOf(proof) if proof.certificate);
-    if demanded && !listeners.iter().any(asks) {
+    if demanded && !listeners.is_empty() && !listeners.iter().any(asks) {
         let text = format!(
             "{} demands a certificate, but no listener asks for one; write client_certificate = {{ mode = \"optional\", trust = [\"…\"] }} in a [[listener]]",
             table.label()

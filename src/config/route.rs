@@ -90,10 +90,8 @@ fn read_route(
 ) -> Option<Route> {
     let document = table.document();
     let line = table.line();
-    let own_name = table.text("name");
-    if let Some(name) = &own_name {
-        table.call(format!("route \"{}\"", name.value));
-    }
+    let own_name = names.optional_name_of(&mut table);
+    let named = own_name.is_some();
     let path = read_path(&mut table);
     let methods = read_methods(&mut table);
     let host = table
@@ -104,16 +102,14 @@ fn read_route(
         path,
         methods,
     });
-    let name = match (own_name, &place) {
-        (Some(name), _) => names.declare(document, &name),
-        (None, Some(place)) => Some(place.name()),
-        (None, None) => None,
-    };
-    if let Some(name) = &name {
+    let name = own_name.or_else(|| place.as_ref().map(Place::name));
+    if let (Some(place), Some(name)) = (&place, &name) {
         table.call(format!("route \"{name}\""));
-    }
-    if let Some(place) = &place {
-        taken.take(document, place, table.label(), line);
+        let alone = taken.take(document, place, table.label(), line);
+        // Two routes for the same requests would have the same name, too: once is enough.
+        if alone && !named {
+            names.declare(document, name, line);
+        }
     }
     let (policy, integration) = read_names(&mut table, known);
     let allow_path = read_allow_path(&mut table, known, policy.as_deref());
@@ -199,7 +195,8 @@ impl RouteMethods {
 struct Taken(HashMap<(String, Method), (String, usize)>);
 
 impl Taken {
-    fn take(&mut self, document: &Document<'_>, place: &Place, label: &str, line: usize) {
+    /// Whether no other route has been there before.
+    fn take(&mut self, document: &Document<'_>, place: &Place, label: &str, line: usize) -> bool {
         let shape = place.shape();
         let mut noted: Vec<usize> = Vec::new();
         for method in place.methods.all() {
@@ -217,6 +214,7 @@ impl Taken {
             );
             document.note(line, text);
         }
+        noted.is_empty()
     }
 }
 

@@ -217,7 +217,7 @@ impl<'d> Table<'d> {
         }
     }
 
-    /// The tables of an array; none when the key is absent.
+    /// The tables of an array that is not empty; none when the key is absent.
     pub fn tables(&mut self, key: &'static str) -> Vec<Table<'d>> {
         let label = self.label_of(key, true);
         let expected = format!("a list of tables; write {}", self.example_of(key, true));
@@ -228,6 +228,11 @@ impl<'d> Table<'d> {
             self.note_type(key, &expected, &value, line);
             return Vec::new();
         };
+        if items.is_empty() {
+            let example = self.example_of(key, true);
+            let problem = format!("{label} is empty; write {example} or leave the key out");
+            self.document.note(line, problem);
+        }
         let mut tables = Vec::new();
         for item in items {
             let (line, span) = (self.document.line(item.span().start), item.span());

@@ -2,6 +2,7 @@
 //! one that is small enough to be checked first, or to get one out of the way of the next
 //! request. In: a session whose head was read. Out: the body, or a `Refusal`.
 
+use std::io;
 use std::time::Duration;
 
 use aws_lc_rs::digest::{SHA256, digest};
@@ -109,8 +110,14 @@ fn waits_for_invitation(session: &Session) -> bool {
 
 /// What an error in reading a body comes to.
 pub(super) fn broken(error: &pingora_core::Error) -> Refusal {
+    let cause = error
+        .cause
+        .as_ref()
+        .and_then(|cause| cause.downcast_ref::<io::Error>());
+    let by_our_deadline = cause.is_some_and(|cause| cause.kind() == io::ErrorKind::TimedOut);
     match error.etype {
         ErrorType::ReadTimedout | ErrorType::WriteTimedout => Refusal::BodyTimeout,
+        _ if by_our_deadline => Refusal::BodyTimeout,
         _ => Refusal::Malformed("the body broke off or is not framed as it says"),
     }
 }

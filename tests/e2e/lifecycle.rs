@@ -1,1 +1,336 @@
-//! To come.
+//! Reload and drain under load: no request is lost; and a broken reload changes nothing (O2).
+
+use std::fs;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use tempfile::{TempDir, tempdir};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+
+use crate::harness::client::{Client, tls};
+use crate::harness::gateway::{Gateway, PROGRAM, write_config, write_store};
+use crate::harness::nginx::{Nginx, free_address};
+use crate::harness::pki::Authority;
+use crate::harness::{run, text, wait_for};
+
+fn config(nginx: &Nginx, address: &str) -> String {
+    format!(
+        r#"
+[[listener]]
+name = "public"
+address = "{address}"
+certificate = [{{ chain = "server.pem", private_key = "server.key" }}]
+client_certificate = {{ mode = "optional", trust = ["ca.pem"] }}
+[[consumer]]
+name = "billing"
+certificate = {{ san_uri = "spiffe://test/billing" }}
+[[policy]]
+name = "certified"
+all_of = ["certificate"]
+[[route]]
+path = "/child/{{proxy+}}"
+method = "ANY"
+policy = "certified"
+integration = "nginx"
+[[integration]]
+name = "nginx"
+type = "http_proxy"
+targets = ["{}"]
+"#,
+        nginx.address
+    )
+}
+
+fn stage() -> (TempDir, Nginx) {
+    let directory = tempdir().unwrap();
+    let authority = Authority::new(directory.path(), "ca");
+    authority.server("server", &["localhost"]);
+    authority.client("billing", "spiffe://test/billing");
+    let nginx = Nginx::start(directory.path());
+    (directory, nginx)
+}
+
+/// What the load has come to.
+#[derive(Default)]
+struct Load {
+    served: AtomicUsize,
+    failed: AtomicUsize,
+    over: AtomicBool,
+}
+
+impl Load {
+    fn count(&self, good: bool) {
+        let which = if good { &self.served } else { &self.failed };
+        which.fetch_add(1, Ordering::SeqCst);
+    }
+
+    fn goes_on(&self) -> bool {
+        !self.over.load(Ordering::SeqCst)
+    }
+}
+
+/// Requests one after the other on a kept connection; a new one only after the gateway has
+/// said that it closes. The end of the load is a connection that cannot be made.
+fn keep_alive(gateway: std::net::SocketAddr, config: &Arc<rustls::ClientConfig>, load: &Load) {
+    let request = b"GET /child/random.txt HTTP/1.1\r\nHost: localhost\r\n\r\n";
+    while load.goes_on() {
+        if std::net::TcpStream::connect(gateway).is_err() {
+            return;
+        }
+        let Ok(mut client) = Client::tls(gateway, config, "localhost") else {
+            continue;
+        };
+        while load.goes_on() {
+            match client.try_ask(request) {
+                Ok(answer) => {
+                    load.count(answer.status == 200 && answer.body.len() == 1024);
+                    if answer.closes() {
+                        break;
+                    }
+                }
+                Err(e) => {
+                    eprintln!("HTTP/1.1: {e}");
+                    load.count(false);
+                    break;
+                }
+            }
+        }
+    }
+}
+
+/// The same over HTTP/2, where the gateway says with GOAWAY that it closes.
+async fn streams(
+    gateway: std::net::SocketAddr,
+    config: Arc<rustls::ClientConfig>,
+    load: Arc<Load>,
+) {
+    let mut config = Arc::unwrap_or_clone(config);
+    config.alpn_protocols = vec![b"h2".to_vec()];
+    let connector = TlsConnector::from(Arc::new(config));
+    while load.goes_on() {
+        let Ok(socket) = TcpStream::connect(gateway).await else {
+            return;
+        };
+        let name = "localhost".try_into().unwrap();
+        let Ok(stream) = connector.connect(name, socket).await else {
+            continue;
+        };
+        let Ok((mut sender, connection)) = h2::client::handshake(stream).await else {
+            continue;
+        };
+        let driver = tokio::spawn(connection);
+        while load.goes_on() {
+            // An error here is a GOAWAY: nothing was sent.
+            let Ok(ready) = sender.clone().ready().await else {
+                break;
+            };
+            sender = ready;
+            let uri = "https://localhost/child/grandchild/random.txt";
+            let request = http::Request::get(uri).body(()).unwrap();
+            let Ok((answer, _)) = sender.send_request(request, true) else {
+                break;
+            };
+            match read(answer).await {
+                Ok(good) => load.count(good),
+                // A stream above the last one that a GOAWAY names was not looked at.
+                Err(e) if e.is_go_away() => break,
+                Err(e) => {
+                    eprintln!("HTTP/2: {e}");
+                    load.count(false);
+                    break;
+                }
+            }
+        }
+        driver.abort();
+    }
+}
+
+async fn read(answer: h2::client::ResponseFuture) -> Result<bool, h2::Error> {
+    let answer = answer.await?;
+    let good = answer.status() == 200;
+    let mut body = answer.into_body();
+    let mut length = 0;
+    while let Some(chunk) = body.data().await {
+        let chunk = chunk?;
+        length += chunk.len();
+        body.flow_control().release_capacity(chunk.len())?;
+    }
+    Ok(good && length == 2048)
+}
+
+fn under_load(
+    directory: &TempDir,
+    gateway: &mut Gateway,
+    act: impl FnOnce(&mut Gateway, &Load),
+) -> Arc<Load> {
+    let load = Arc::new(Load::default());
+    let (address, config) = (
+        gateway.address("public"),
+        tls(directory.path(), Some("billing")),
+    );
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    std::thread::scope(|scope| {
+        for _ in 0..3 {
+            scope.spawn(|| keep_alive(address, &config, &load));
+        }
+        let (http2, config) = (load.clone(), config.clone());
+        scope.spawn(move || {
+            runtime.block_on(async {
+                tokio::join!(
+                    streams(address, config.clone(), http2.clone()),
+                    streams(address, config.clone(), http2.clone()),
+                )
+            })
+        });
+        act(gateway, &load);
+        load.over.store(true, Ordering::SeqCst);
+    });
+    load
+}
+
+fn wait_for_more(load: &Load, more: usize) {
+    let before = load.served.load(Ordering::SeqCst);
+    wait_for("traffic", || {
+        (load.served.load(Ordering::SeqCst) >= before + more).then_some(())
+    });
+}
+
+#[test]
+fn five_reloads_and_a_drain_lose_no_request() {
+    let (directory, nginx) = stage();
+    let mut gateway = Gateway::start(directory.path(), &config(&nginx, "127.0.0.1:0"));
+    let load = under_load(&directory, &mut gateway, |gateway, load| {
+        wait_for_more(load, 50);
+        for round in 0..5 {
+            let route = format!(
+                "[[route]]\npath = \"/round/{round}\"\nmethod = \"GET\"\npolicy = \"certified\"\nintegration = \"nginx\"\n"
+            );
+            assert!(gateway.reload(&(config(&nginx, "127.0.0.1:0") + &route)));
+            wait_for_more(load, 50);
+        }
+        assert_eq!(gateway.admin("/readyz").0, 200);
+        gateway.signal("TERM");
+        wait_for("the end of readiness", || {
+            (gateway.admin("/readyz").0 == 503).then_some(())
+        });
+        wait_for_more(load, 20);
+        assert!(gateway.end().success());
+    });
+    let (served, failed) = (
+        load.served.load(Ordering::SeqCst),
+        load.failed.load(Ordering::SeqCst),
+    );
+    assert_eq!(failed, 0, "of {served}");
+    assert!(served > 300);
+    assert!(
+        gateway
+            .said()
+            .iter()
+            .any(|line| line.contains("Every request was answered.")),
+        "{:#?}",
+        gateway.said()
+    );
+}
+
+#[test]
+fn o2_a_broken_reload_keeps_the_old_configuration_and_says_so() {
+    let (directory, nginx) = stage();
+    let good = config(&nginx, "127.0.0.1:0");
+    let gateway = Gateway::start(directory.path(), &good);
+    let config = tls(directory.path(), Some("billing"));
+    let serves = || {
+        let mut client = Client::tls(gateway.address("public"), &config, "localhost").unwrap();
+        client.get("localhost", "/child/random.txt").status == 200
+    };
+    let taken = std::net::TcpListener::bind(free_address()).unwrap();
+    let taken = taken.local_addr().unwrap().to_string();
+    let second = good
+        .lines()
+        .take_while(|line| !line.starts_with("[[consumer]]"))
+        .collect::<Vec<_>>();
+    let second = second
+        .join("\n")
+        .replace("\"public\"", "\"second\"")
+        .replace("127.0.0.1:0", &taken);
+    for broken in [
+        "this is no TOML".to_owned(),
+        good.replace("policy = \"certified\"", "policy = \"certifed\""),
+        good.replace("server.key", "no-such.key"),
+        good.clone() + &second,
+    ] {
+        assert!(!gateway.reload(&broken), "{broken}");
+        assert!(serves(), "{broken}");
+    }
+    assert_eq!(gateway.metric("countersign_config_version", ""), 1.0);
+    assert_eq!(gateway.metric("countersign_reloads_total", "failed"), 4.0);
+    assert!(
+        gateway
+            .said()
+            .join("\n")
+            .contains("did you mean \"certified\"?")
+    );
+    assert!(gateway.reload(&good));
+    assert_eq!(gateway.metric("countersign_config_version", ""), 2.0);
+}
+
+#[test]
+fn a_reload_opens_and_closes_listeners() {
+    let (directory, nginx) = stage();
+    let good = config(&nginx, "127.0.0.1:0");
+    let gateway = Gateway::start(directory.path(), &good);
+    let extra = free_address();
+    let plain = format!("[[listener]]\nname = \"plain\"\naddress = \"{extra}\"\n");
+    assert!(gateway.reload(&(good.clone() + &plain)));
+    assert_eq!(
+        Client::plain(extra).get("a", "/child/random.txt").status,
+        403
+    );
+    assert!(gateway.reload(&good));
+    wait_for("the listener's end", || {
+        std::net::TcpStream::connect(extra).is_err().then_some(())
+    });
+}
+
+#[test]
+fn a_new_certificate_serves_after_a_reload() {
+    let (directory, nginx) = stage();
+    let good = config(&nginx, "127.0.0.1:0");
+    let gateway = Gateway::start(directory.path(), &good);
+    let expiry = gateway.metric("countersign_certificate_expiry_timestamp_seconds", "public");
+    let other = Authority::with(directory.path(), "ca", |params| {
+        params.not_after = rcgen::date_time_ymd(2090, 1, 1);
+    });
+    other.server("server", &["localhost"]);
+    other.client("billing", "spiffe://test/billing");
+    assert!(gateway.reload(&good));
+    let mut client = Client::tls(
+        gateway.address("public"),
+        &tls(directory.path(), Some("billing")),
+        "localhost",
+    )
+    .unwrap();
+    assert_eq!(client.get("localhost", "/child/random.txt").status, 200);
+    assert!(expiry > 0.0);
+}
+
+#[test]
+fn a_taken_port_is_said_with_the_listeners_name() {
+    let (directory, nginx) = stage();
+    let taken = std::net::TcpListener::bind(free_address()).unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    write_store(directory.path());
+    write_config(directory.path(), &config(&nginx, &address));
+    let file = directory.path().join("gateway.toml").display().to_string();
+    let output = run(PROGRAM, &["run", "--config", &file]);
+    assert_eq!(output.status.code(), Some(1));
+    let said = text(&output.stderr);
+    assert!(
+        said.contains("listener \"public\"") && said.contains(&address),
+        "{said}"
+    );
+    assert!(fs::metadata(&file).is_ok());
+}

@@ -214,11 +214,14 @@ fn the_example_of_aws_verifies() {
     request.is_verified();
 }
 
+type Text = &'static str;
+type Botocore = (Text, Text, Text, (Text, Text), Text, Text, Text, Text);
+
 /// Signed by botocore 1.44.5 (`SigV4Auth`, `S3SigV4Auth`) for https://gateway.example:8443 at
 /// 2015-08-30T12:36:00Z: profile, method, target, further header, body, its hash as sent,
 /// signed headers, signature.
 #[rustfmt::skip]
-const BOTOCORE: &[(&str, &str, &str, (&str, &str), &str, &str, &str, &str)] = &[
+const BOTOCORE: &[Botocore] = &[
     ("aws", "GET", "/", ("", ""), "", "", "host;x-amz-date",
      "c8d243e5443cde2e75444220e1663b82381ebdac568f0c9d398b5a88d7390642"),
     ("aws", "GET", "/a%20b/%C3%A9?q=a%20b&%C3%A9=1", ("", ""), "", "", "host;x-amz-date",
