@@ -4,8 +4,11 @@
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use rustls::pki_types::CertificateDer;
+use tokio::sync::watch;
+use tokio::time::Instant;
 
 use crate::clock::UtcTime;
 use crate::identity::{Caller, Identity, Shown};
@@ -17,6 +20,11 @@ use crate::telemetry::{ConnectionRecord, Record, log_time};
 use crate::tls::{Trust, TrustId};
 
 use super::state::State;
+
+/// How long a new connection is waited for while the gateway closes.
+const FIRST_REQUEST: Duration = Duration::from_secs(1);
+/// How often a connection is looked at while the gateway closes.
+const CLOSING_TICK: Duration = Duration::from_millis(10);
 
 /// One connection.
 pub(super) struct Connection {
@@ -33,6 +41,8 @@ pub(super) struct Connection {
     requests: AtomicU32,
     /// Requests whose body is still arriving.
     bodies: AtomicU32,
+    /// Whether an HTTP/1 connection waits for a request.
+    idle: AtomicBool,
 }
 
 /// What the handshake came to.
@@ -69,6 +79,25 @@ impl Connection {
             upgraded: AtomicBool::new(false),
             requests: AtomicU32::new(0),
             bodies: AtomicU32::new(0),
+            idle: AtomicBool::new(false),
+        }
+    }
+
+    /// Whether an HTTP/1 connection waits for a request, none of which has arrived.
+    pub(super) fn set_idle(&self, idle: bool) {
+        self.idle.store(idle, Ordering::Relaxed);
+    }
+
+    /// Waits until the gateway closes and this connection has nothing to do any more. One
+    /// that has brought no request yet has `FIRST_REQUEST` for it: its caller may have seen
+    /// the handshake end only now. HTTP/2 ends by GOAWAY instead.
+    pub(super) async fn is_done(&self, mut closing: watch::Receiver<bool>) {
+        if self.http2 || closing.wait_for(|closing| *closing).await.is_err() {
+            return std::future::pending().await;
+        }
+        let first = Instant::now() + FIRST_REQUEST;
+        while !self.idle.load(Ordering::Relaxed) || !self.has_begun() && Instant::now() < first {
+            tokio::time::sleep(CLOSING_TICK).await;
         }
     }
 

@@ -19,10 +19,11 @@ use socket2::{Domain, Protocol, Socket, Type};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 
+use crate::config::RequestLimits;
 use crate::names::ListenerName;
 use crate::snapshot::ListenerSnapshot;
 
-use super::connection::{Connection, TlsFacts};
+use super::connection::Connection;
 use super::handshake;
 use super::state::State;
 use super::stream::{GuardedStream, Transport};
@@ -132,34 +133,34 @@ impl<A: ServerApp + Send + Sync + 'static> Acceptor<A> {
                 }
             }
         };
-        let stream = self.stream(transport, tls, http2, peer, fd, &listener);
-        self.app
-            .process_new(Box::new(stream), &self.state.closing())
-            .await;
-    }
-
-    fn stream(
-        &self,
-        transport: Transport,
-        tls: Option<TlsFacts>,
-        http2: bool,
-        peer: SocketAddr,
-        fd: i32,
-        listener: &ListenerSnapshot,
-    ) -> GuardedStream {
         let state = self.state.clone();
         let connection = Arc::new(Connection::new(state, self.name.clone(), peer, tls, http2));
-        let socket = SocketDigest::from_raw_fd(fd);
-        // Set once, on a digest that was just made.
-        let _ = socket.peer_addr.set(Some(PeerAddr::Inet(peer)));
-        let response = ResponseHeader::build(200, Some(0)).expect("200 is a status");
-        let proxy = ProxyDigest {
-            response: Box::new(response),
-            user_data: Some(Box::new(connection.clone())),
-        };
         let limits = listener.settings.limits.clone();
-        GuardedStream::new(transport, connection, limits, socket, proxy, fd)
+        let stream = guarded(transport, connection.clone(), limits, fd);
+        let closing = self.state.closing();
+        tokio::select! {
+            _ = self.app.process_new(Box::new(stream), &closing) => {}
+            () = connection.is_done(closing.clone()) => {}
+        }
     }
+}
+
+/// The stream that Pingora gets, with what is known of its connection.
+fn guarded(
+    transport: Transport,
+    connection: Arc<Connection>,
+    limits: RequestLimits,
+    fd: i32,
+) -> GuardedStream {
+    let socket = SocketDigest::from_raw_fd(fd);
+    // Set once, on a digest that was just made.
+    let _ = socket.peer_addr.set(Some(PeerAddr::Inet(connection.peer)));
+    let response = ResponseHeader::build(200, Some(0)).expect("200 is a status");
+    let proxy = ProxyDigest {
+        response: Box::new(response),
+        user_data: Some(Box::new(connection.clone())),
+    };
+    GuardedStream::new(transport, connection, limits, socket, proxy, fd)
 }
 
 /// A connection that is waiting now, if there is one.

@@ -23,7 +23,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use pingora_core::apps::{HttpServerApp as _, HttpServerOptions};
+use pingora_core::apps::HttpServerOptions;
 use pingora_core::server::configuration::ServerConf;
 use pingora_proxy::{HttpProxy, http_proxy};
 use tokio::signal::unix::{SignalKind, signal};
@@ -115,8 +115,7 @@ async fn serve(
     let mut hangup = signals(SignalKind::hangup())?;
     let mut terminate = signals(SignalKind::terminate())?;
     let mut interrupt = signals(SignalKind::interrupt())?;
-    let app = Arc::new(pingora(&state));
-    let mut listeners = Listeners::new(state.clone(), app.clone());
+    let mut listeners = Listeners::new(state.clone(), Arc::new(pingora(&state)));
     let snapshot = state.keep_snapshot();
     let bound = listeners.bind(&snapshot).map_err(StartError::Bind)?;
     let admin = open_admin(process, &state)?;
@@ -137,7 +136,7 @@ async fn serve(
         }
     }
     let snapshot = state.keep_snapshot();
-    drain(&state, &mut listeners, &app, snapshot.process()).await;
+    drain(&state, &mut listeners, snapshot.process()).await;
     Ok(())
 }
 
@@ -219,12 +218,7 @@ async fn try_reload(
 /// Leaves without losing a request. First readiness fails, so that a load balancer looks
 /// elsewhere, while callers that come are served and told not to come back on the same
 /// connection. Then the listeners close, and what is in flight is waited for.
-async fn drain(
-    state: &Arc<State>,
-    listeners: &mut Listeners,
-    app: &HttpProxy<Gateway>,
-    process: &Process,
-) {
+async fn drain(state: &Arc<State>, listeners: &mut Listeners, process: &Process) {
     let live = || state.live.load(Ordering::Relaxed);
     tracing::info!(connections = live(), "Draining.");
     let deadline = tokio::time::Instant::now() + process.drain_timeout;
@@ -233,8 +227,6 @@ async fn drain(
     wait_until(grace, || live() == 0).await;
     listeners.close().await;
     state.close();
-    // Connections that are busy end with their answer; those that are idle end here.
-    app.http_cleanup().await;
     wait_until(deadline, || live() == 0).await;
     match live() {
         0 => tracing::info!("Every request was answered."),

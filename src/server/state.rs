@@ -66,7 +66,12 @@ impl State {
         self.closing.send_replace(true);
     }
 
+    /// Changes when connections shall close; has changed already if they shall now.
     pub(super) fn closing(&self) -> watch::Receiver<bool> {
-        self.closing.subscribe()
+        let mut closing = self.closing.subscribe();
+        if *closing.borrow() {
+            closing.mark_changed();
+        }
+        closing
     }
 }

@@ -150,7 +150,10 @@ impl GuardedStream {
                 Step::Wait => None,
                 Step::Read(awaited) => Some(awaited),
             };
-            match self.poll_fill(context)? {
+            let filled = self.poll_fill(context)?;
+            let is_idle = filled.is_pending() && awaited == Some(Awaited::Request);
+            self.connection.set_idle(is_idle);
+            match filled {
                 Poll::Ready(0) => return Poll::Ready(Ok(())),
                 Poll::Ready(_) if awaited == Some(Awaited::Head) => {}
                 Poll::Ready(_) => self.reading.disarm(),

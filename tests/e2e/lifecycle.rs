@@ -1,6 +1,7 @@
 //! Reload and drain under load: no request is lost; and a broken reload changes nothing (O2).
 
 use std::fs;
+use std::io::ErrorKind;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
@@ -75,11 +76,11 @@ impl Load {
 fn keep_alive(gateway: std::net::SocketAddr, config: &Arc<rustls::ClientConfig>, load: &Load) {
     let request = b"GET /child/random.txt HTTP/1.1\r\nHost: localhost\r\n\r\n";
     while load.goes_on() {
-        if std::net::TcpStream::connect(gateway).is_err() {
-            return;
-        }
-        let Ok(mut client) = Client::tls(gateway, config, "localhost") else {
-            continue;
+        let mut client = match Client::tls(gateway, config, "localhost") {
+            Ok(client) => client,
+            Err(e) if e.kind() == ErrorKind::ConnectionRefused => return,
+            // Not taken any more when the listener closed: nothing was sent.
+            Err(_) => continue,
         };
         while load.goes_on() {
             match client.try_ask(request) {

@@ -69,28 +69,27 @@ pub fn tls_with(
     })
 }
 
-fn connect(address: SocketAddr) -> TcpStream {
-    let stream = TcpStream::connect(address).expect("a connection");
-    stream
-        .set_read_timeout(Some(Duration::from_secs(20)))
-        .expect("a timeout");
-    stream
+fn connect(address: SocketAddr) -> io::Result<TcpStream> {
+    let stream = TcpStream::connect(address)?;
+    stream.set_read_timeout(Some(Duration::from_secs(20)))?;
+    Ok(stream)
 }
 
 impl Client {
     pub fn plain(address: SocketAddr) -> Self {
         Self {
-            stream: Box::new(connect(address)),
+            stream: Box::new(connect(address).expect("a connection")),
             inbox: Vec::new(),
             resumed: false,
         }
     }
 
-    /// A TLS connection that asks for `name`; an error is the gateway's alert.
+    /// A TLS connection that asks for `name`; an error is that of the
+    /// connection or the gateway's alert.
     pub fn tls(address: SocketAddr, config: &Arc<ClientConfig>, name: &str) -> io::Result<Self> {
         let name = ServerName::try_from(name.to_owned()).expect("a name");
         let session = ClientConnection::new(config.clone(), name).expect("a session");
-        let mut stream = StreamOwned::new(session, connect(address));
+        let mut stream = StreamOwned::new(session, connect(address)?);
         while stream.conn.is_handshaking() {
             stream.conn.complete_io(&mut stream.sock)?;
         }

@@ -1,0 +1,196 @@
+//! A signed request to judge, whole or changed: what must verify, and what must not.
+
+mod refused;
+mod verified;
+
+use std::sync::Arc;
+
+use http::{HeaderMap, HeaderName, HeaderValue};
+
+use crate::call::{Call, Parts};
+use crate::clock::UtcTime;
+use crate::config::{SignatureDemand, SignatureProfile};
+use crate::credential::{Credential, CredentialStore, Secret};
+use crate::names::CredentialId;
+use crate::refusal::Refusal;
+
+use super::*;
+
+const ID: &str = "AKIDEXAMPLE";
+const SECRET: &str = "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY";
+const EMPTY: &str = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+/// 2015-08-30T12:36:00Z, when AWS's examples were signed.
+const NOW: i64 = 1_440_938_160;
+
+fn credential() -> Credential {
+    Credential {
+        id: CredentialId::new(ID),
+        secret: Secret::new(SECRET.to_owned()),
+        not_before: None,
+        not_after: None,
+    }
+}
+
+fn ring() -> KeyRing {
+    KeyRing::new(Arc::new(CredentialStore::from_credentials([credential()])))
+}
+
+fn demand(profile: SignatureProfile, service: &str) -> SignatureDemand {
+    SignatureDemand {
+        profile,
+        service: service.to_owned(),
+        region: "us-east-1".to_owned(),
+        max_skew_secs: 300,
+        unsigned_payload: false,
+        max_buffered_body_bytes: 1000,
+    }
+}
+
+/// A request as a test changes it before it is judged.
+#[derive(Clone)]
+struct Request {
+    method: &'static str,
+    target: String,
+    authority: String,
+    headers: HeaderMap,
+    body: Vec<u8>,
+    demand: SignatureDemand,
+    known: Option<KnownBody>,
+    secure: bool,
+    now: i64,
+}
+
+impl Request {
+    /// Signed by us: what every change below starts from.
+    fn signed(
+        method: &'static str,
+        target: &str,
+        headers: &[(&str, &str)],
+        hash: Option<&str>,
+    ) -> Self {
+        let demand = demand(SignatureProfile::Aws, "execute-api");
+        let mut request = Self {
+            method,
+            target: target.to_owned(),
+            authority: "gateway.example:8443".to_owned(),
+            headers: HeaderMap::new(),
+            body: Vec::new(),
+            demand,
+            known: None,
+            secure: true,
+            now: NOW,
+        };
+        let headers: Vec<(String, String)> = headers
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+            .collect();
+        for (name, value) in &headers {
+            request.append(name, value);
+        }
+        request.sign(&headers, hash);
+        request
+    }
+
+    fn get() -> Self {
+        Self::signed("GET", "/orders/7?b=2&a=1", &[], None)
+    }
+
+    fn sign(&mut self, headers: &[(String, String)], hash: Option<&str>) {
+        let signed = sign(&SigningRequest {
+            method: self.method,
+            target: &self.target,
+            authority: &self.authority,
+            headers,
+            payload_hash: hash.map(str::to_owned),
+            body: &self.body,
+            profile: self.demand.profile,
+            region: &self.demand.region,
+            service: &self.demand.service,
+            credential: &credential(),
+            now: UtcTime::from_unix(NOW),
+        });
+        for (name, value) in signed.unwrap() {
+            self.set(&name, &value);
+        }
+    }
+
+    fn set(&mut self, name: &str, value: &str) {
+        let name = HeaderName::from_bytes(name.as_bytes()).unwrap();
+        self.headers
+            .insert(name, HeaderValue::from_str(value).unwrap());
+    }
+
+    fn append(&mut self, name: &str, value: &str) {
+        let name = HeaderName::from_bytes(name.as_bytes()).unwrap();
+        self.headers
+            .append(name, HeaderValue::from_str(value).unwrap());
+    }
+
+    fn authorization(&self) -> String {
+        self.headers["authorization"].to_str().unwrap().to_owned()
+    }
+
+    fn change_authorization(&mut self, from: &str, to: &str) {
+        let changed = self.authorization().replace(from, to);
+        assert_ne!(changed, self.authorization(), "{from}");
+        self.set("authorization", &changed);
+    }
+
+    fn judge(&self) -> Result<Option<Outcome>, Refusal> {
+        let call = Call::admit(&Parts {
+            method: self.method,
+            target: self.target.as_bytes(),
+            authority: Some(&self.authority),
+            headers: &self.headers,
+            ended: self.body.is_empty() && self.known.is_none(),
+        });
+        let call = call.expect("the test's request is one");
+        let known = self.known.unwrap_or(match self.body.is_empty() {
+            true => KnownBody::Empty,
+            false => KnownBody::Unread,
+        });
+        let Some(presented) = present(&call)? else {
+            return Ok(None);
+        };
+        let now = UtcTime::from_unix(self.now);
+        verify(
+            &presented,
+            &call,
+            &self.demand,
+            &ring(),
+            self.secure,
+            now,
+            known,
+        )
+        .map(Some)
+    }
+
+    #[track_caller]
+    fn is_malformed(&self) {
+        assert!(
+            matches!(self.judge(), Err(Refusal::SignatureMalformed(_))),
+            "{:?}",
+            self.judge()
+        );
+    }
+
+    #[track_caller]
+    fn is_mismatch(&self) {
+        assert!(
+            matches!(self.judge(), Err(Refusal::SignatureMismatch(_))),
+            "{:?}",
+            self.judge()
+        );
+    }
+
+    #[track_caller]
+    fn is_verified(&self) {
+        assert_eq!(self.judge(), Ok(Some(Outcome::Verified(BodyDuty::None))));
+    }
+}
+
+fn sha256(bytes: &[u8]) -> [u8; 32] {
+    let mut out = [0; 32];
+    out.copy_from_slice(aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, bytes).as_ref());
+    out
+}
