@@ -148,8 +148,13 @@ impl Connection {
         self.answered.swap(false, Ordering::AcqRel)
     }
 
+    /// Requests that were begun.
+    pub(super) fn requests(&self) -> u32 {
+        self.requests.load(Ordering::Relaxed)
+    }
+
     pub(super) fn has_begun(&self) -> bool {
-        self.requests.load(Ordering::Relaxed) > 0
+        self.requests() > 0
     }
 
     pub(super) fn awaits_body(&self) -> bool {

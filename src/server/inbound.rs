@@ -41,7 +41,8 @@ pub(super) async fn read_whole(
         Body::Unknown => (None, limit.min(REPLAYED)),
     };
     invite(session).await?;
-    let mut whole = BytesMut::with_capacity(length.unwrap_or_default() as usize);
+    // A length is a claim until the bytes are here.
+    let mut whole = BytesMut::with_capacity(length.unwrap_or_default().min(REPLAYED) as usize);
     loop {
         let left = length.map_or(0, |length| length.saturating_sub(whole.len() as u64));
         if left <= REPLAYED {

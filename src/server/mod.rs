@@ -151,16 +151,11 @@ fn pingora(state: &Arc<State>) -> HttpProxy<Gateway> {
     };
     let mut proxy = http_proxy(&Arc::new(conf), gateway);
     let snapshot = state.snapshot();
-    let limits = snapshot
+    let idle = snapshot
         .listeners()
-        .map(|listener| &listener.settings.limits);
-    let (requests, idle) = limits.fold((u32::MAX, Duration::ZERO), |(requests, idle), limits| {
-        let requests = requests.min(limits.max_requests_per_connection);
-        (requests, idle.max(limits.idle_timeout))
-    });
+        .map(|listener| listener.settings.limits.idle_timeout);
     let mut options = HttpServerOptions::default();
-    options.keepalive_request_limit = Some(requests);
-    options.h2_idle_timeout = Some(idle);
+    options.h2_idle_timeout = idle.max();
     proxy.server_options = Some(options);
     proxy
 }

@@ -64,7 +64,11 @@ impl ProxyHttp for Gateway {
         connection.begin(request.has_body);
         let snapshot = self.state.snapshot();
         if let Some(listener) = snapshot.listener(&connection.listener) {
-            set_timers(session, &listener.settings.limits);
+            let limits = &listener.settings.limits;
+            set_timers(session, limits);
+            if connection.requests() >= limits.max_requests_per_connection {
+                session.set_keepalive(None);
+            }
         }
         if self.state.is_leaving() {
             session.set_keepalive(None);

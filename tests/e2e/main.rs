@@ -10,6 +10,7 @@ mod callers;
 mod certificates;
 mod framing;
 mod headers;
+mod http2;
 mod lifecycle;
 mod limits;
 mod paths;

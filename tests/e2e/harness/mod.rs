@@ -5,6 +5,7 @@
 
 pub mod client;
 pub mod gateway;
+pub mod http2;
 pub mod nginx;
 pub mod pki;
 pub mod recorder;

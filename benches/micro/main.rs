@@ -1,0 +1,62 @@
+//! What single stages cost: finding a route, verifying a SigV4 GET, both within `decide`, and
+//! parsing a certificate. Prints first how often the verification allocates.
+
+mod allocations;
+mod stage;
+
+use std::hint::black_box;
+
+use countersign::identity::Identity;
+use countersign::signature::{self, Outcome};
+use criterion::Criterion;
+
+use stage::Stage;
+
+#[global_allocator]
+static ALLOCATOR: allocations::Counting = allocations::Counting;
+
+fn main() {
+    let stage = Stage::new();
+    // The first verification derives the signing key and sizes the thread's scratch.
+    verify(&stage);
+    let allocations = allocations::during(|| verify(&stage));
+    println!("sigv4_verify_get: {allocations} heap allocations");
+    let mut criterion = Criterion::default().configure_from_args();
+    measure(&mut criterion, &stage);
+    criterion.final_summary();
+}
+
+fn measure(criterion: &mut Criterion, stage: &Stage) {
+    let mut group = criterion.benchmark_group("route_find");
+    for (kind, request) in &stage.routed {
+        let call = request.call();
+        group.bench_function(*kind, |b| {
+            b.iter(|| stage.snapshot.routes().find(black_box(&call)).is_ok());
+        });
+    }
+    group.finish();
+    criterion.bench_function("sigv4_verify_get", |b| b.iter(|| verify(black_box(stage))));
+    criterion.bench_function("decide_signed_get", |b| {
+        let call = stage.signed.call();
+        b.iter(|| stage.decide(black_box(&call)));
+    });
+    criterion.bench_function("identity_parse", |b| {
+        b.iter(|| Identity::parse(black_box(&stage.certificate)).is_ok());
+    });
+}
+
+/// What the gateway does for the signature of a GET whose head has been parsed.
+fn verify(stage: &Stage) {
+    let call = stage.signed.call();
+    let presented = signature::present(&call).ok().flatten();
+    let outcome = signature::verify(
+        &presented.expect("a signature"),
+        &call,
+        &stage.demand,
+        &stage.keys,
+        true,
+        stage.now,
+        signature::KnownBody::Empty,
+    );
+    assert!(matches!(outcome, Ok(Outcome::Verified(_))), "{outcome:?}");
+}
