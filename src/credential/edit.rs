@@ -64,7 +64,7 @@ pub fn append(file: &Path, credential: &Credential) -> Result<(), EditError> {
     draft.publish(file, &text)
 }
 
-/// Ends the credential called `id` at `now`.
+/// Ends the credential called `id`: the second before `now` is its last.
 ///
 /// # Errors
 /// The store is as it was.
@@ -75,10 +75,11 @@ pub fn retire(file: &Path, id: &str, now: UtcTime) -> Result<(), EditError> {
     let credential = store
         .find(id)
         .ok_or_else(|| EditError::Missing(id.to_owned()))?;
-    if let Some(end) = credential.not_after.filter(|end| *end <= now) {
+    if let Some(end) = credential.not_after.filter(|end| *end < now) {
         return Err(EditError::Over(credential.id.clone(), end));
     }
-    let (place, new) = find_end(file, &before, id, now)?;
+    let last = UtcTime::from_unix(now.unix() - 1);
+    let (place, new) = find_end(file, &before, id, last)?;
     let mut text = Zeroizing::new(String::with_capacity(before.len() + new.len()));
     text.push_str(&before[..place.start]);
     text.push_str(&new);
@@ -117,7 +118,7 @@ fn find_end(
     file: &Path,
     text: &str,
     id: &str,
-    now: UtcTime,
+    last: UtcTime,
 ) -> Result<(Range<usize>, String), EditError> {
     let document = Document::new(file, text);
     for mut table in document.root()?.tables("credential") {
@@ -125,15 +126,15 @@ fn find_end(
             continue;
         }
         if let Some(place) = table.span_of("not_after") {
-            return Ok((place, now.to_string()));
+            return Ok((place, last.to_string()));
         }
         let secret = table.span_of("secret").unwrap_or_default();
         if text[table.span().start..].starts_with('{') {
-            return Ok((secret.end..secret.end, format!(", not_after = {now}")));
+            return Ok((secret.end..secret.end, format!(", not_after = {last}")));
         }
         let behind = &text[secret.end..];
         let end = secret.end + behind.find(['\r', '\n']).unwrap_or(behind.len());
-        return Ok((end..end, format!("\nnot_after = {now}")));
+        return Ok((end..end, format!("\nnot_after = {last}")));
     }
     Err(EditError::Missing(id.to_owned()))
 }

@@ -9,6 +9,7 @@ pub mod http2;
 pub mod nginx;
 pub mod pki;
 pub mod recorder;
+pub mod signed;
 
 use std::path::Path;
 use std::process::{Command, Output};
