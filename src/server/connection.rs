@@ -172,7 +172,8 @@ impl Connection {
                 listener: self.listener.as_str(),
                 peer: self.peer.to_string(),
                 status: Some(refusal.status()),
-                code: refusal.code(),
+                refusal: Some(refusal.code()),
+                result: None,
                 detail: refusal.detail().to_owned(),
             }));
         response::refused_bytes(refusal, &id)

@@ -79,9 +79,9 @@ impl Gate {
         matches!(self.phase, Phase::Answering) && self.ready == 0
     }
 
-    /// Whether the last request is still arriving.
+    /// Whether a request is still arriving, or bytes of one are here that nobody has read.
     pub(super) fn is_mid_request(&self) -> bool {
-        matches!(self.phase, Phase::Body(_)) || self.ready > 0
+        matches!(self.phase, Phase::Body(_)) || !self.inbox.is_empty()
     }
 
     /// Moves bytes that may pass to `out`.

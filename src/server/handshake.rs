@@ -93,7 +93,8 @@ pub(super) fn told(
                 listener: listener.as_str(),
                 peer: peer.to_string(),
                 status: None,
-                code: failure.result.as_str(),
+                refusal: None,
+                result: Some(failure.result.as_str()),
                 detail: failure.detail,
             }));
             None

@@ -246,7 +246,7 @@ impl ProxyHttp for Gateway {
             session.set_keepalive(None);
             let answer = response::refused(&refusal, &request.id);
             // The caller may be gone; there is nobody else to tell.
-            let _ = send(session, answer).await;
+            request.refused_on_the_way = send(session, answer).await.is_ok();
         }
         request.refusal = Some(refusal);
         FailToProxy {
@@ -272,6 +272,11 @@ impl ProxyHttp for Gateway {
 
     async fn logging(&self, session: &mut Session, _error: Option<&Error>, request: &mut Request) {
         request.tell(&self.state, session);
+        // Pingora drops the connection behind this, and with it an answer that the caller has
+        // not read yet because it is still sending.
+        if request.refused_on_the_way && !session.is_http2() {
+            session.as_mut().shutdown().await;
+        }
         if let Some(connection) = &request.connection {
             connection.end(request.has_body);
         }

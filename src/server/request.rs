@@ -29,6 +29,8 @@ pub(super) struct Request {
     pub(super) watch: Option<BodyWatch>,
     /// A body that was read before the upstream was chosen.
     pub(super) body: Option<Bytes>,
+    /// Set when it was refused after it had set out, and was told so.
+    pub(super) refused_on_the_way: bool,
     pub(super) attempt: Attempt,
     pub(super) decided_in: Duration,
     pub(super) upstream_since: Option<Instant>,
@@ -48,6 +50,7 @@ impl Request {
             refusal: None,
             watch: None,
             body: None,
+            refused_on_the_way: false,
             attempt: Attempt::default(),
             decided_in: Duration::ZERO,
             upstream_since: None,

@@ -17,7 +17,7 @@ use pingora_core::protocols::{
     ALPN, GetProxyDigest, GetSocketDigest, GetTimingDigest, Peek, Shutdown, SocketDigest, Ssl,
     TimingDigest, UniqueID, UniqueIDType,
 };
-use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, BufWriter, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, BufWriter, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::server::TlsStream;
 
@@ -321,9 +321,22 @@ impl AsyncWrite for GuardedStream {
         self.guard_write(context, polled)
     }
 
+    /// Ends what we send, and then reads what a caller still sends in the middle of a request.
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if matches!(self.mode, Mode::Lingering(_) | Mode::Ended) {
+            return self.poll_ending(context);
+        }
         let polled = Pin::new(&mut self.io).poll_shutdown(context);
-        self.guard_write(context, polled)
+        ready!(self.guard_write(context, polled))?;
+        match &self.mode {
+            Mode::Http1(gate) if gate.is_mid_request() => {
+                self.mode = Mode::Lingering(0);
+                self.reading.disarm();
+                self.reading.arm(LINGER);
+                self.poll_ending(context)
+            }
+            _ => Poll::Ready(Ok(())),
+        }
     }
 
     fn poll_write_vectored(
@@ -343,21 +356,8 @@ impl AsyncWrite for GuardedStream {
 #[async_trait]
 impl Shutdown for GuardedStream {
     async fn shutdown(&mut self) {
-        let end = async {
-            self.io.shutdown().await?;
-            let mid_request = matches!(&self.mode, Mode::Http1(gate) if gate.is_mid_request());
-            let mut taken = 0;
-            let mut scratch = [0; 4096];
-            while mid_request && taken < LINGER_BYTES {
-                match self.io.read(&mut scratch).await? {
-                    0 => break,
-                    length => taken += length,
-                }
-            }
-            io::Result::Ok(())
-        };
-        // The caller may have gone, or may never go: either way this is the end.
-        let _ = tokio::time::timeout(LINGER, end).await;
+        // The caller may have gone: there is nobody to tell.
+        let _ = AsyncWriteExt::shutdown(self).await;
     }
 }
 

@@ -176,7 +176,9 @@ impl Metrics {
         self.requests
             .with_label_values(&["", status.as_str()])
             .inc();
-        self.refusals.with_label_values(&[record.code]).inc();
+        self.refusals
+            .with_label_values(&[record.refusal.unwrap_or_default()])
+            .inc();
     }
 
     /// Counts a handshake.

@@ -90,8 +90,12 @@ pub struct ConnectionRecord<'a> {
     /// The status that was sent; absent for handshakes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub status: Option<u16>,
-    /// The refusal's code, or the handshake's result.
-    pub code: &'static str,
+    /// The refusal's code.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub refusal: Option<&'static str>,
+    /// How the handshake ended.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub result: Option<&'static str>,
     /// What an operator should know about it.
     pub detail: String,
 }

@@ -242,7 +242,7 @@ fn m4_a_hello_in_small_pieces_meets_the_same_policy() {
     let failed = gateway.metric("countersign_handshakes_total", "result=\"failed\"");
     assert!(failed >= 2.0);
     gateway.logged("a failed handshake", |line| {
-        line["event"] == "handshake" && line["code"] == "failed"
+        line["event"] == "handshake" && line["result"] == "failed"
     });
 }
 

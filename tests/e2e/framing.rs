@@ -178,7 +178,7 @@ fn f1_what_two_parsers_read_differently_is_400_and_no_upstream_sees_it() {
     let told = gateway.logged("a refusal before routing", |line| {
         line["event"] == "refused"
     });
-    assert_eq!(told["code"], "malformed_request");
+    assert_eq!(told["refusal"], "malformed_request");
 }
 
 #[test]

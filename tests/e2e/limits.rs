@@ -111,7 +111,7 @@ fn a_handshake_that_stalls_is_ended_and_counted() {
         "the gateway closes"
     );
     let line = gateway.logged("the handshake", |line| line["event"] == "handshake");
-    assert_eq!(line["code"], "timed_out");
+    assert_eq!(line["result"], "timed_out");
     assert_eq!(
         gateway.metric("countersign_handshakes_total", "timed_out"),
         1.0

@@ -75,6 +75,11 @@ fn connect(address: SocketAddr) -> io::Result<TcpStream> {
     Ok(stream)
 }
 
+fn status(head: &str) -> u16 {
+    let word = head.split(' ').nth(1);
+    word.and_then(|word| word.parse().ok()).unwrap_or(0)
+}
+
 impl Client {
     pub fn plain(address: SocketAddr) -> Self {
         Self {
@@ -119,20 +124,15 @@ impl Client {
         self.answer()
     }
 
+    /// The status of an interim answer, which has no body.
+    pub fn interim(&mut self) -> io::Result<u16> {
+        let head = self.head()?;
+        Ok(status(&head))
+    }
+
     pub fn answer(&mut self) -> io::Result<Answer> {
-        let end = loop {
-            if let Some(at) = self.inbox.windows(4).position(|four| four == b"\r\n\r\n") {
-                break at + 4;
-            }
-            self.fill()?;
-        };
-        let head = super::text(&self.inbox[..end]);
-        self.inbox.drain(..end);
-        let status = head
-            .split(' ')
-            .nth(1)
-            .and_then(|word| word.parse().ok())
-            .unwrap_or(0);
+        let head = self.head()?;
+        let status = status(&head);
         if status == 100 {
             return self.answer();
         }
@@ -146,6 +146,18 @@ impl Client {
         }
         let body = self.inbox.drain(..length).collect();
         Ok(Answer { status, head, body })
+    }
+
+    fn head(&mut self) -> io::Result<String> {
+        let end = loop {
+            if let Some(at) = self.inbox.windows(4).position(|four| four == b"\r\n\r\n") {
+                break at + 4;
+            }
+            self.fill()?;
+        };
+        let head = super::text(&self.inbox[..end]);
+        self.inbox.drain(..end);
+        Ok(head)
     }
 
     /// Whether the gateway has closed the connection, once it sends no more.

@@ -176,6 +176,9 @@ impl Drop for Gateway {
         let _ = self.child.wait();
         if std::thread::panicking() {
             eprintln!("the gateway said: {:#?}", self.said());
+            let log = self.log();
+            let last = &log[log.len().saturating_sub(5)..];
+            eprintln!("its access log ends: {last:#?}");
         }
     }
 }

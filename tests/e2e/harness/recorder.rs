@@ -45,6 +45,17 @@ impl Recorder {
         super::text(&all)
     }
 
+    /// What it was sent of the last request for `target`; empty when there was none.
+    pub fn seen_for(&self, target: &str) -> String {
+        let all = self.seen.lock().expect("no panic");
+        let wanted = format!(" {target} HTTP/1.1\r\n");
+        let of = |one: &Bytes| {
+            let text = super::text(&one.lock().expect("no panic"));
+            text.rfind(&wanted).map(|at| text[at..].to_owned())
+        };
+        all.iter().rev().find_map(of).unwrap_or_default()
+    }
+
     pub fn forget(&self) {
         for one in self.seen.lock().expect("no panic").iter() {
             one.lock().expect("no panic").clear();
