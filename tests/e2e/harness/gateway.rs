@@ -178,7 +178,9 @@ impl Drop for Gateway {
             eprintln!("the gateway said: {:#?}", self.said());
             let log = self.log();
             let last = &log[log.len().saturating_sub(5)..];
-            eprintln!("its access log ends: {last:#?}");
+            for line in last {
+                eprintln!("its access log ends: {line}");
+            }
         }
     }
 }
