@@ -8,6 +8,7 @@ mod harness;
 mod bodies;
 mod callers;
 mod certificates;
+mod commands;
 mod framing;
 mod headers;
 mod http2;

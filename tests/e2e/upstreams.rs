@@ -166,7 +166,7 @@ fn an_answer_that_ends_too_early_does_not_look_whole() {
 #[test]
 fn a_target_that_says_nothing_is_504() {
     let directory = tempdir().unwrap();
-    let (address, count) = target(|stream| std::mem::forget(stream));
+    let (address, count) = target(std::mem::forget);
     let gateway = Gateway::start(
         directory.path(),
         &config(&[address], "read_timeout_ms = 300"),
