@@ -1,11 +1,12 @@
-//! What single stages cost: finding a route, verifying a SigV4 GET, both within `decide`, and
-//! parsing a certificate. Prints first how often the verification allocates.
+//! What single stages cost: admitting a call, finding its route, verifying the SigV4 of a GET,
+//! all of `decide`, and parsing a certificate. Prints first how often the verification allocates.
 
 mod allocations;
 mod stage;
 
 use std::hint::black_box;
 
+use countersign::call::Call;
 use countersign::identity::Identity;
 use countersign::signature::{self, Outcome};
 use criterion::Criterion;
@@ -18,8 +19,9 @@ static ALLOCATOR: allocations::Counting = allocations::Counting;
 fn main() {
     let stage = Stage::new();
     // The first verification derives the signing key and sizes the thread's scratch.
-    verify(&stage);
-    let allocations = allocations::during(|| verify(&stage));
+    let call = stage.signed.call();
+    verify(&stage, &call);
+    let allocations = allocations::during(|| verify(&stage, &call));
     println!("sigv4_verify_get: {allocations} heap allocations");
     let mut criterion = Criterion::default().configure_from_args();
     measure(&mut criterion, &stage);
@@ -35,9 +37,12 @@ fn measure(criterion: &mut Criterion, stage: &Stage) {
         });
     }
     group.finish();
-    criterion.bench_function("sigv4_verify_get", |b| b.iter(|| verify(black_box(stage))));
+    criterion.bench_function("call_admit", |b| b.iter(|| black_box(&stage.signed).call()));
+    let call = stage.signed.call();
+    criterion.bench_function("sigv4_verify_get", |b| {
+        b.iter(|| verify(stage, black_box(&call)));
+    });
     criterion.bench_function("decide_signed_get", |b| {
-        let call = stage.signed.call();
         b.iter(|| stage.decide(black_box(&call)));
     });
     criterion.bench_function("identity_parse", |b| {
@@ -46,12 +51,11 @@ fn measure(criterion: &mut Criterion, stage: &Stage) {
 }
 
 /// What the gateway does for the signature of a GET whose head has been parsed.
-fn verify(stage: &Stage) {
-    let call = stage.signed.call();
-    let presented = signature::present(&call).ok().flatten();
+fn verify(stage: &Stage, call: &Call<'_>) {
+    let presented = signature::present(call).ok().flatten();
     let outcome = signature::verify(
         &presented.expect("a signature"),
-        &call,
+        call,
         &stage.demand,
         &stage.keys,
         true,
