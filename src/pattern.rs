@@ -2,13 +2,14 @@
 //! In: text from a configuration. Out: a `PathPattern`, or what is wrong with the text.
 //! The grammar is API Gateway's: a parameter is a whole segment, a greedy one the last.
 
+use std::borrow::Cow;
 use std::fmt;
 
 /// One segment of a pattern.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Segment {
-    /// These very bytes.
-    Literal(String),
+    /// These bytes, percent-decoded.
+    Literal(Vec<u8>),
     /// `{name}`: exactly one segment that is not empty.
     Parameter(String),
     /// `{name+}`: the rest of the path, at least one byte of it.
@@ -112,7 +113,7 @@ fn parse_segment(part: &str) -> Result<Segment, String> {
     if part.contains(['{', '}']) {
         return Err(format!("\"{part}\": a parameter must be the whole segment"));
     }
-    if part.is_empty() || part == "." || part == ".." {
+    if matches!(&*decoded(part), b"" | b"." | b"..") {
         return Err("empty and dot segments cannot be matched".to_owned());
     }
     match part.bytes().find(|byte| !is_literal_byte(*byte)) {
@@ -120,8 +121,35 @@ fn parse_segment(part: &str) -> Result<Segment, String> {
             "\"{part}\" holds \"{}\"; write it percent-encoded, as callers send it",
             char::from(byte).escape_default()
         )),
-        None => Ok(Segment::Literal(part.to_owned())),
+        None => Ok(Segment::Literal(decoded(part).into_owned())),
     }
+}
+
+/// A segment percent-decoded, as servers compare it (RFC 3986 §2.4): `%61` is `a`. What is no
+/// escape stays as it is.
+pub fn decoded(segment: &str) -> Cow<'_, [u8]> {
+    let bytes = segment.as_bytes();
+    if !bytes.contains(&b'%') {
+        return Cow::Borrowed(bytes);
+    }
+    let mut out = Vec::with_capacity(bytes.len());
+    let mut rest = bytes;
+    while let Some((byte, behind)) = rest.split_first() {
+        rest = behind;
+        match (byte, escaped(behind)) {
+            (b'%', Some(value)) => {
+                out.push(value);
+                rest = &behind[2..];
+            }
+            _ => out.push(*byte),
+        }
+    }
+    Cow::Owned(out)
+}
+
+fn escaped(digits: &[u8]) -> Option<u8> {
+    let digit = |at: usize| char::from(*digits.get(at)?).to_digit(16);
+    u8::try_from(digit(0)? << 4 | digit(1)?).ok()
 }
 
 /// RFC 3986 §3.3 `pchar`, percent-encodings included: what a request's path can hold.
@@ -149,10 +177,28 @@ mod tests {
     }
 
     #[test]
+    fn an_escape_is_the_byte_that_it_stands_for() {
+        for (text, want) in [
+            ("a", &b"a"[..]),
+            ("%61", b"a"),
+            ("a%2fb%C3%a9", b"a/b\xc3\xa9"),
+            ("%2561", b"%61"),
+            ("%zz%4", b"%zz%4"),
+            ("%", b"%"),
+        ] {
+            assert_eq!(&*decoded(text), want, "{text}");
+        }
+        assert_eq!(
+            PathPattern::parse("/%61").map(|p| p.segments),
+            Ok(vec![Literal(b"a".into())])
+        );
+    }
+
+    #[test]
     fn what_is_no_pattern_is_said_to_be_none() {
         for text in [
             "", "person", "/a/", "/a//b", "/a/../b", "/a{id}", "/{}", "/{+}", "/{p+}/x",
-            "/{a}/{a}", "/a b", "/a?b", "/a#b", "/é",
+            "/{a}/{a}", "/a b", "/a?b", "/a#b", "/é", "/%2e%2E",
         ] {
             assert!(PathPattern::parse(text).is_err(), "{text}");
         }

@@ -1,5 +1,6 @@
-//! The unusual shapes of a path. A shape is anything that one server reads as another path: a dot segment, an empty
-//! segment, an encoded slash. Routes allow shapes by name; none is allowed by default.
+//! The unusual shapes of a path. A shape is anything that one server reads as another path: a
+//! dot segment, an empty segment, an encoded slash. Routes allow shapes by name; none is
+//! allowed by default.
 
 /// A set of unusual shapes of a path.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

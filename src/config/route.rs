@@ -156,19 +156,19 @@ impl Place {
 
     /// Host and pattern with the names of the parameters left out: `/a/{id}` and `/a/{x}`
     /// take the same paths.
-    fn shape(&self) -> String {
-        let mut shape = self.host.clone().unwrap_or_default();
-        for segment in self.path.segments() {
-            shape.push('/');
-            shape.push_str(match segment {
-                Segment::Literal(text) => text,
-                Segment::Parameter(_) => "{}",
-                Segment::Greedy(_) => "{+}",
-            });
-        }
-        shape
+    fn shape(&self) -> Shape {
+        let segments = self.path.segments().iter().cloned();
+        let nameless = segments.map(|segment| match segment {
+            Segment::Literal(bytes) => Segment::Literal(bytes),
+            Segment::Parameter(_) => Segment::Parameter(String::new()),
+            Segment::Greedy(_) => Segment::Greedy(String::new()),
+        });
+        (self.host.clone(), nameless.collect())
     }
 }
+
+/// What two routes must not share with a method.
+type Shape = (Option<String>, Vec<Segment>);
 
 impl RouteMethods {
     fn text(&self) -> String {
@@ -192,7 +192,7 @@ impl RouteMethods {
 
 /// Which route, from which line on, takes a method of a host and shape.
 #[derive(Default)]
-struct Taken(HashMap<(String, Method), (String, usize)>);
+struct Taken(HashMap<(Shape, Method), (String, usize)>);
 
 impl Taken {
     /// Whether no other route has been there before.

@@ -1,11 +1,13 @@
 //! Path patterns as a tree of segments, searched literal before `{param}` before `{proxy+}`.
 //! In: a path as received. Out: what was put at the most specific pattern that matches.
+//! Segments are compared percent-decoded: the server behind will decode them, and what is
+//! guarded under one spelling must not be open under another.
 //! A pattern for the call's host goes before the same pattern for any host; a trailing slash
 //! of the path is ignored, as API Gateway's REST APIs do.
 
 use std::collections::HashMap;
 
-use crate::pattern::{PathPattern, Segment};
+use crate::pattern::{PathPattern, Segment, decoded};
 
 /// A tree whose leaves hold a `T` for each host.
 #[derive(Debug)]
@@ -13,7 +15,7 @@ pub(super) struct Tree<T>(Node<T>);
 
 #[derive(Debug)]
 struct Node<T> {
-    literals: HashMap<String, Node<T>>,
+    literals: HashMap<Vec<u8>, Node<T>>,
     parameter: Option<Box<Node<T>>>,
     here: Hosts<T>,
     greedy: Hosts<T>,
@@ -87,7 +89,7 @@ impl<T> Node<T> {
             Some((segment, behind)) => (segment, Some(behind)),
             None => (rest, None),
         };
-        let literal = self.literals.get(segment);
+        let literal = self.literals.get(&*decoded(segment));
         let parameter = self.parameter.as_deref().filter(|_| !segment.is_empty());
         literal
             .and_then(|node| node.behind(behind, host))
@@ -174,6 +176,16 @@ mod tests {
     }
 
     #[test]
+    fn a_literal_is_found_under_every_spelling() {
+        let tree = tree(&[("/admin/a%40b", None), ("/{proxy+}", None)]);
+        for path in ["/admin/a@b", "/%61dmin/a%40b", "/%61%64%6D%69%6e/%61@%62/"] {
+            assert_eq!(tree.find(path, "a"), Some(&Some(0)), "{path}");
+        }
+        // Decoded twice it would be, but nobody decodes twice.
+        assert_eq!(tree.find("/%2561dmin/a@b", "a"), Some(&Some(1)));
+    }
+
+    #[test]
     fn a_greedy_pattern_needs_something_to_take() {
         let tree = tree(&[("/parent/{proxy+}", None)]);
         for path in ["/parent", "/parent/", "/", "", "parent/x"] {
@@ -211,7 +223,7 @@ mod tests {
         for segment in pattern.segments() {
             match segment {
                 Segment::Literal(text) => {
-                    (path.get(at) == Some(&text.as_str())).then_some(())?;
+                    (path.get(at)?.as_bytes() == text).then_some(())?;
                     rank.push(0);
                 }
                 Segment::Parameter(_) => {

@@ -80,7 +80,7 @@ fn p1_a_guarded_literal_is_not_reached_through_an_open_greedy_sibling() {
     let upstream = Recorder::start();
     let gateway = Gateway::start(directory.path(), &config(&upstream));
     let mut client = Client::plain(gateway.address("public"));
-    for path in ["/admin", "/admin/", "/admin?x=1"] {
+    for path in ["/admin", "/admin/", "/admin?x=1", "/%61dmin", "/admi%6E/"] {
         assert_eq!(client.get("a", path).status, 401, "{path}");
     }
     let answer = client.ask("POST /admin HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n");
