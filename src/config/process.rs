@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::config::listener::read_address;
+use crate::config::request_limits::MAX_CONNECTIONS;
 use crate::document::Table;
 
 /// Settings of the process. Threads, admin address and access log are read once, at start.
@@ -38,8 +39,6 @@ pub enum AccessLog {
     Off,
 }
 
-/// More connections than any machine holds: what a bound on connections may be at most.
-pub(super) const MAX_CONNECTIONS: usize = 10_000_000;
 const MAX_THREADS: usize = 1024;
 
 /// Reads `[gateway]` and `[admin]`; `base` is what relative paths are relative to.

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use crate::config::process::MAX_CONNECTIONS;
 use crate::document::Table;
 
 /// What a listener bears from strangers before it refuses.
@@ -30,6 +29,8 @@ pub struct RequestLimits {
     pub max_body_bytes: u64,
 }
 
+/// More connections than any machine holds: what a bound on connections may be at most.
+pub(super) const MAX_CONNECTIONS: usize = 10_000_000;
 const DAY_MS: u64 = 86_400_000;
 const MAX_BODY_BYTES: u64 = 1 << 40;
 
