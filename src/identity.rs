@@ -5,13 +5,13 @@
 use std::fmt::Write as _;
 use std::net::IpAddr;
 
-use aws_lc_rs::digest::{SHA256, digest};
 use x509_parser::asn1_rs::{Any, FromDer as _, Tag};
 use x509_parser::certificate::X509Certificate;
 use x509_parser::extensions::GeneralName;
 use x509_parser::x509::{AttributeTypeAndValue, X509Name};
 
 use crate::clock::UtcTime;
+use crate::digest::sha256;
 
 /// What a certificate says of its holder.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -149,12 +149,6 @@ pub fn hex(bytes: &[u8]) -> String {
         let _ = write!(text, "{byte:02x}");
         text
     })
-}
-
-fn sha256(bytes: &[u8]) -> [u8; 32] {
-    let mut out = [0; 32];
-    out.copy_from_slice(digest(&SHA256, bytes).as_ref());
-    out
 }
 
 fn alternative_names(certificate: &X509Certificate<'_>) -> Result<AlternativeNames, IdentityError> {

@@ -30,6 +30,7 @@ pub mod credential;
 pub mod refusal;
 // 1: words and times
 pub mod clock;
+pub mod digest;
 pub mod document;
 pub mod method;
 pub mod names;

@@ -23,6 +23,7 @@ const FLOORS: &[(&str, u8)] = &[
     ("credential", 2),
     ("refusal", 2),
     ("clock", 1),
+    ("digest", 1),
     ("document", 1),
     ("method", 1),
     ("names", 1),

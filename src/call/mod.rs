@@ -8,8 +8,8 @@ mod framing;
 mod head;
 mod target;
 
-use http::HeaderMap;
 use http::header::{CONNECTION, CONTENT_LENGTH, HOST, TRANSFER_ENCODING};
+use http::{HeaderMap, HeaderName};
 
 use crate::method::Method;
 use crate::shape::PathShapes;
@@ -130,7 +130,7 @@ impl<'a> Call<'a> {
     }
 
     /// The one value of a field; `None` when it is absent, sent twice or not text.
-    pub fn header(&self, name: &str) -> Option<&'a str> {
+    pub fn header(&self, name: &HeaderName) -> Option<&'a str> {
         let mut values = self.headers.get_all(name).iter();
         let only = values.next()?;
         match values.next() {

@@ -92,13 +92,8 @@ fn join(first: Bytes, second: Bytes) -> Bytes {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::digest::sha256;
     use proptest::prelude::*;
-
-    fn sha256(bytes: &[u8]) -> [u8; 32] {
-        let mut out = [0; 32];
-        out.copy_from_slice(aws_lc_rs::digest::digest(&SHA256, bytes).as_ref());
-        out
-    }
 
     fn run(watch: &mut BodyWatch, chunks: &[&[u8]]) -> (Vec<u8>, Result<(), Refusal>) {
         let mut out = Vec::new();

@@ -7,7 +7,6 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use aws_lc_rs::digest::{SHA256, digest};
 use http::HeaderValue;
 use pingora_core::protocols::ALPN;
 use pingora_core::upstreams::peer::HttpPeer;
@@ -16,6 +15,7 @@ use x509_parser::certificate::X509Certificate;
 use x509_parser::prelude::FromDer as _;
 
 use crate::config::{HttpProxy, TargetAddress, UpstreamTls};
+use crate::digest::sha256;
 use crate::names::IntegrationName;
 use crate::problem::Problems;
 use crate::tls::read_bundle;
@@ -158,11 +158,9 @@ fn open_authorities(tls: &UpstreamTls) -> Result<Authorities, String> {
             certificates.push(WrappedX509::new(authority.to_vec(), parse_x509));
         }
     }
-    let mut hash = [0; 32];
-    hash.copy_from_slice(digest(&SHA256, &all).as_ref());
     Ok(Authorities {
         certificates: certificates.into(),
-        hash,
+        hash: sha256(&all),
     })
 }
 
@@ -170,6 +168,6 @@ fn group(name: &IntegrationName, authorities: Option<&Authorities>) -> u64 {
     let mut all = name.as_str().as_bytes().to_vec();
     all.extend_from_slice(authorities.map_or(&[][..], |authorities| &authorities.hash));
     let mut key = [0; 8];
-    key.copy_from_slice(&digest(&SHA256, &all).as_ref()[..8]);
+    key.copy_from_slice(&sha256(&all)[..8]);
     u64::from_be_bytes(key)
 }

@@ -5,7 +5,6 @@
 use std::io;
 use std::time::Duration;
 
-use aws_lc_rs::digest::{SHA256, digest};
 use bytes::{Bytes, BytesMut};
 use http::header::EXPECT;
 use pingora_core::ErrorType;
@@ -58,13 +57,6 @@ pub(super) async fn read_whole(
         }
     }
     Ok(whole.freeze())
-}
-
-/// SHA-256 of a body.
-pub(super) fn sha256(body: &[u8]) -> [u8; 32] {
-    let mut hash = [0; 32];
-    hash.copy_from_slice(digest(&SHA256, body).as_ref());
-    hash
 }
 
 /// Tells a caller that waits for it that its body is welcome (RFC 9110 §10.1.1).

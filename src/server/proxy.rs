@@ -16,6 +16,7 @@ use pingora_proxy::{FailToProxy, ProxyHttp, ProxyWarnLogContext, Session};
 use crate::call::{Body, Call, Parts};
 use crate::clock::UtcTime;
 use crate::config::RequestLimits;
+use crate::digest::sha256;
 use crate::flow::body::BodyWatch;
 use crate::flow::{self, Circumstances, Decision};
 use crate::integration::{Answer, MockAnswer, Plan};
@@ -297,7 +298,7 @@ impl Gateway {
             (body, Decision::ReadBody { limit }) => (body, limit),
         };
         let whole = inbound::read_whole(session, body, limit).await?;
-        let hash = inbound::sha256(&whole);
+        let hash = sha256(&whole);
         request.body = Some(whole);
         match decide(session, request, snapshot, Some(hash), now)? {
             (_, Decision::Serve(plan)) => Ok(plan),

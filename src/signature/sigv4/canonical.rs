@@ -71,7 +71,7 @@ pub(super) fn write_string_to_sign(
     out: &mut Vec<u8>,
     stamp: &Stamp,
     scope: &Scope<'_>,
-    request_hash: &[u8],
+    request_hash: &[u8; 32],
 ) {
     out.clear();
     out.extend_from_slice(b"AWS4-HMAC-SHA256\n");
@@ -82,7 +82,7 @@ pub(super) fn write_string_to_sign(
         out.push(b'/');
     }
     out.extend_from_slice(b"aws4_request\n");
-    encode::push_hex(out, request_hash);
+    out.extend_from_slice(&encode::hex(request_hash));
 }
 
 /// `Trimall`: without blanks around, and with one space for every run of them inside.

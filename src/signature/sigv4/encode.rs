@@ -39,14 +39,6 @@ pub(super) fn unescape(digits: &[u8]) -> Option<(u8, &[u8])> {
     Some((value(high)? << 4 | value(low)?, rest))
 }
 
-/// Lower-case hexadecimal digits, two a byte.
-pub(super) fn push_hex(out: &mut Vec<u8>, bytes: &[u8]) {
-    for byte in bytes {
-        out.push(LOWER[usize::from(byte >> 4)]);
-        out.push(LOWER[usize::from(byte & 15)]);
-    }
-}
-
 /// 64 lower-case hexadecimal digits.
 pub(super) fn hex(bytes: &[u8; 32]) -> [u8; 64] {
     let mut out = [0; 64];

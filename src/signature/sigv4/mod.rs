@@ -16,11 +16,12 @@ mod stamp;
 mod tests;
 mod uri;
 
-use aws_lc_rs::digest;
+use http::HeaderName;
 
 use crate::call::Call;
 use crate::clock::UtcTime;
 use crate::config::SignatureDemand;
+use crate::digest::sha256;
 use crate::refusal::Refusal;
 
 use canonical::{Canonical, write_string_to_sign};
@@ -28,6 +29,11 @@ use key::Scope;
 use payload::Payload;
 use scratch::with_scratch;
 use stamp::Stamp;
+
+// Made once: a name that is looked up as text is parsed and folded each time.
+const DATE: HeaderName = HeaderName::from_static("x-amz-date");
+const CONTENT_SHA256: HeaderName = HeaderName::from_static("x-amz-content-sha256");
+const SECURITY_TOKEN: HeaderName = HeaderName::from_static("x-amz-security-token");
 
 pub use authorization::{Presented, present};
 pub use key::KeyRing;
@@ -86,8 +92,8 @@ pub fn verify(
             return Ok(false);
         };
         scratch.request.extend_from_slice(line.as_bytes());
-        let hash = digest::digest(&digest::SHA256, &scratch.request);
-        write_string_to_sign(&mut scratch.request, &stamp, &scope, hash.as_ref());
+        let hash = sha256(&scratch.request);
+        write_string_to_sign(&mut scratch.request, &stamp, &scope, &hash);
         keys.check(
             presented.credential_id(),
             &scope,
@@ -110,7 +116,7 @@ fn refuse_session_token(
     call: &Call<'_>,
     keys: &KeyRing,
 ) -> Result<(), Refusal> {
-    if !call.headers().contains_key("x-amz-security-token") {
+    if !call.headers().contains_key(SECURITY_TOKEN) {
         return Ok(());
     }
     let id = presented.credential_id();

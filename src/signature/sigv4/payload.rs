@@ -8,7 +8,7 @@ use crate::call::{Body, Call};
 use crate::config::SignatureDemand;
 use crate::refusal::Refusal;
 
-use super::encode;
+use super::{CONTENT_SHA256, encode};
 
 /// What is known of the body when the signature is judged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -88,7 +88,7 @@ impl Payload {
         demand: &SignatureDemand,
         secure: bool,
     ) -> Result<Self, Refusal> {
-        let mut values = call.headers().get_all("x-amz-content-sha256").iter();
+        let mut values = call.headers().get_all(CONTENT_SHA256).iter();
         let Some(value) = values.next() else {
             return Ok(Self::Untold);
         };

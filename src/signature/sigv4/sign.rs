@@ -1,12 +1,13 @@
 //! Signs as a caller would: for `countersign sign`, and for tests of the verifier.
 //! In: a request and a credential. Out: the fields to add.
 
-use aws_lc_rs::{digest, hmac};
+use aws_lc_rs::hmac;
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 use crate::clock::UtcTime;
 use crate::config::SignatureProfile;
 use crate::credential::Credential;
+use crate::digest::sha256;
 
 use super::canonical::{Canonical, write_string_to_sign};
 use super::encode;
@@ -80,17 +81,17 @@ pub fn sign(request: &SigningRequest<'_>) -> Result<Vec<(String, String)>, SignE
         canonical.write(scratch).map_err(SignError)?;
         match &request.payload_hash {
             Some(hash) => scratch.request.extend_from_slice(hash.as_bytes()),
-            None => encode::push_hex(
-                &mut scratch.request,
-                digest::digest(&digest::SHA256, request.body).as_ref(),
-            ),
+            None => {
+                let digits = encode::hex(&sha256(request.body));
+                scratch.request.extend_from_slice(&digits);
+            }
         }
-        let hash = digest::digest(&digest::SHA256, &scratch.request);
-        write_string_to_sign(&mut scratch.request, &stamp, &scope, hash.as_ref());
+        let hash = sha256(&scratch.request);
+        write_string_to_sign(&mut scratch.request, &stamp, &scope, &hash);
         let key = derive(&request.credential.secret, &scope);
-        let mut text = Vec::new();
-        encode::push_hex(&mut text, hmac::sign(&key, &scratch.request).as_ref());
-        String::from_utf8(text).map_err(|_| SignError("the signature is no text"))
+        let signature = hmac::sign(&key, &scratch.request);
+        let digits = signature.as_ref().iter();
+        Ok(digits.map(|byte| format!("{byte:02x}")).collect::<String>())
     })?;
     let (id, day) = (&request.credential.id, scope.day);
     let authorization = format!(

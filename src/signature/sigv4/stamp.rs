@@ -1,13 +1,13 @@
 //! The time at which a request was signed. In: a `Call` and the list of signed headers. Out:
 //! a `Stamp`, or a `Refusal` when no signed header tells the time, or the time is too far off.
 
-use http::header::DATE;
+use http::header::DATE as HTTP_DATE;
 
 use crate::call::Call;
 use crate::clock::UtcTime;
 use crate::refusal::Refusal;
 
-use super::coverage;
+use super::{DATE, coverage};
 
 /// A point in time and its `YYYYMMDDTHHMMSSZ`.
 pub(super) struct Stamp {
@@ -51,19 +51,19 @@ impl Stamp {
     }
 
     fn find(call: &Call<'_>, signed_headers: &str) -> Result<Self, &'static str> {
-        if call.headers().contains_key("x-amz-date") {
+        if call.headers().contains_key(DATE) {
             // Coverage was checked before, but a date that is not signed is no date.
-            if !coverage::names(signed_headers, "x-amz-date") {
+            if !coverage::names(signed_headers, DATE.as_str()) {
                 return Err("x-amz-date is not signed");
             }
-            let text = call.header("x-amz-date");
+            let text = call.header(&DATE);
             let text = text.ok_or("x-amz-date was sent twice, or is not text")?;
             return Self::read(text).ok_or("x-amz-date is not a time");
         }
         if !coverage::names(signed_headers, "date") {
             return Err("no signed header tells the time");
         }
-        let text = call.header(DATE.as_str());
+        let text = call.header(&HTTP_DATE);
         let text = text.ok_or("Date was sent twice, or is not text")?;
         let time = UtcTime::parse_http(text).and_then(Self::at);
         time.ok_or("Date is not a time")

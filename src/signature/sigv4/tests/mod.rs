@@ -11,6 +11,7 @@ use crate::call::{Call, Parts};
 use crate::clock::UtcTime;
 use crate::config::{SignatureDemand, SignatureProfile};
 use crate::credential::{Credential, CredentialStore, Secret};
+use crate::digest::sha256;
 use crate::names::CredentialId;
 use crate::refusal::Refusal;
 
@@ -187,10 +188,4 @@ impl Request {
     fn is_verified(&self) {
         assert_eq!(self.judge(), Ok(Some(Outcome::Verified(BodyDuty::None))));
     }
-}
-
-fn sha256(bytes: &[u8]) -> [u8; 32] {
-    let mut out = [0; 32];
-    out.copy_from_slice(aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, bytes).as_ref());
-    out
 }
