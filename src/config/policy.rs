@@ -52,6 +52,9 @@ pub struct SignatureDemand {
     pub max_skew_secs: u32,
     /// Whether `UNSIGNED-PAYLOAD` is taken, over TLS only.
     pub unsigned_payload: bool,
+    /// The longest `X-Amz-Expires` of a presigned URL, in seconds; `None` when the policy takes
+    /// no presigned URLs.
+    pub max_expires_secs: Option<u32>,
     /// The largest body taken from callers that send no `x-amz-content-sha256`: it is held
     /// until its hash, and with it the signature, is known.
     pub max_buffered_body_bytes: u64,
@@ -191,6 +194,9 @@ fn read_signature(table: &mut Table<'_>, proofs: Option<&[String]>) -> Option<Si
 const PROFILES: [(&str, SignatureProfile); 2] =
     [("aws", SignatureProfile::Aws), ("s3", SignatureProfile::S3)];
 const MAX_SKEW_SECS: u32 = 900;
+/// A week, in seconds: as long as a presigned URL may be good (Amazon S3 API Reference,
+/// "Authenticating Requests: Using Query Parameters").
+pub const MAX_EXPIRES_SECS: u32 = 604_800;
 const MAX_BUFFERED_BODY_BYTES: u64 = 1 << 30;
 
 fn read_signature_demand(mut table: Table<'_>) -> SignatureDemand {
@@ -203,6 +209,7 @@ fn read_signature_demand(mut table: Table<'_>) -> SignatureDemand {
         region: read_scope(&mut table, "region"),
         max_skew_secs: read_max_skew(&mut table),
         unsigned_payload: table.boolean("unsigned_payload").unwrap_or(false),
+        max_expires_secs: table.integer("max_expires_secs", 1..=MAX_EXPIRES_SECS),
         max_buffered_body_bytes: table
             .integer("max_buffered_body_bytes", 0..=MAX_BUFFERED_BODY_BYTES)
             .unwrap_or(1024 * 1024),

@@ -156,5 +156,9 @@ fn signature(demand: &SignatureDemand) -> String {
     let SignatureDemand {
         service, region, ..
     } = demand;
-    format!("a SigV4 signature for {service} in {region} ({profile} profile)")
+    let url = match demand.max_expires_secs {
+        None => String::new(),
+        Some(secs) => format!(", also of a URL for up to {secs} s"),
+    };
+    format!("a SigV4 signature for {service} in {region} ({profile} profile){url}")
 }

@@ -6,13 +6,15 @@ use std::net::SocketAddr;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::header::{AUTHORIZATION, COOKIE, EXPECT, HOST};
-use http::{HeaderName, HeaderValue};
+use http::{HeaderName, HeaderValue, Uri};
 use ipnet::IpNet;
+use pingora_core::{ErrorType::InternalError, OrErr as _};
 use pingora_http::RequestHeader;
 
 use crate::config::Route;
 use crate::names::{ConsumerName, RequestId};
 use crate::response::REQUEST_ID;
+use crate::signature;
 
 const CONSUMER: HeaderName = HeaderName::from_static("x-consumer");
 const CLIENT_CERT: HeaderName = HeaderName::from_static("client-cert");
@@ -73,6 +75,7 @@ pub(super) fn edit(
     if !passenger.route.forward_authorization {
         head.remove_header(&AUTHORIZATION);
         head.remove_header(&SECURITY_TOKEN);
+        strip_presigned(head)?;
     }
     join_cookies(head)?;
     if let Some(host) = passenger.host {
@@ -95,6 +98,25 @@ pub(super) fn edit(
         // RFC 9440 §2.2: an RFC 8941 byte sequence.
         head.insert_header(CLIENT_CERT, format!(":{}:", STANDARD.encode(certificate)))?;
     }
+    Ok(())
+}
+
+/// Takes the signature out of a presigned URL: whoever sees it can use it.
+fn strip_presigned(head: &mut RequestHeader) -> pingora_core::Result<()> {
+    let Some(query) = head.uri.query().and_then(signature::strip_presigned) else {
+        return Ok(());
+    };
+    let target = match query.is_empty() {
+        true => head.uri.path().to_owned(),
+        false => format!("{}?{query}", head.uri.path()),
+    };
+    let mut parts = head.uri.clone().into_parts();
+    let target = target
+        .try_into()
+        .or_err(InternalError, "a part of a target is none")?;
+    parts.path_and_query = Some(target);
+    let uri = Uri::from_parts(parts).or_err(InternalError, "a URI lost its form")?;
+    head.set_uri(uri);
     Ok(())
 }
 

@@ -6,5 +6,5 @@ mod sigv4;
 
 pub use sigv4::{
     BodyDuty, KeyRing, KnownBody, Outcome, Presented, SignError, SigningRequest, present, sign,
-    verify,
+    strip_presigned, verify,
 };

@@ -71,6 +71,30 @@ impl Stage {
         ]
     }
 
+    /// What botocore says is to be sent.
+    fn ask_botocore(
+        &self,
+        profile: &str,
+        method: &str,
+        url: &str,
+        body: &str,
+        headers: &[&str],
+    ) -> serde_json::Map<String, serde_json::Value> {
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/e2e/botocore_sign.py");
+        let script = script.display().to_string();
+        let mut arguments = vec![&*script, profile, method, url, ID, SECRET, REGION];
+        arguments.push(if profile.starts_with("s3") {
+            "s3"
+        } else {
+            SERVICE
+        });
+        arguments.push(body);
+        arguments.extend_from_slice(headers);
+        let output = run(python(), &arguments);
+        assert!(output.status.success(), "{}", text(&output.stderr));
+        serde_json::from_slice(&output.stdout).unwrap()
+    }
+
     /// Signs with botocore; gives curl's arguments.
     pub fn botocore(
         &self,
@@ -80,16 +104,7 @@ impl Stage {
         body: &str,
         headers: &[&str],
     ) -> Vec<String> {
-        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/e2e/botocore_sign.py");
-        let script = script.display().to_string();
-        let mut arguments = vec![&*script, profile, method, url, ID, SECRET, REGION];
-        arguments.push(if profile == "s3" { "s3" } else { SERVICE });
-        arguments.push(body);
-        arguments.extend_from_slice(headers);
-        let output = run(python(), &arguments);
-        assert!(output.status.success(), "{}", text(&output.stderr));
-        let headers: serde_json::Map<String, serde_json::Value> =
-            serde_json::from_slice(&output.stdout).unwrap();
+        let headers = self.ask_botocore(profile, method, url, body, headers);
         let pair = |(name, value): (&String, &serde_json::Value)| {
             [
                 "-H".to_owned(),
@@ -97,6 +112,12 @@ impl Stage {
             ]
         };
         headers.iter().flat_map(pair).collect()
+    }
+
+    /// A URL presigned by botocore.
+    fn presigned(&self, profile: &str, method: &str, url: &str) -> String {
+        let told = self.ask_botocore(&format!("{profile}-url"), method, url, "-", &[]);
+        told["url"].as_str().unwrap().to_owned()
     }
 
     /// A signed and certified call by curl.
@@ -137,11 +158,11 @@ credentials = ["{ID}"]
 [[policy]]
 name = "partner"
 all_of = ["certificate", "signature"]
-signature = {{ schemes = ["sigv4"], service = "{SERVICE}", region = "{REGION}", max_buffered_body_bytes = 8000000 }}
+signature = {{ schemes = ["sigv4"], service = "{SERVICE}", region = "{REGION}", max_buffered_body_bytes = 8000000, max_expires_secs = 600 }}
 [[policy]]
 name = "bucket"
 all_of = ["certificate", "signature"]
-signature = {{ schemes = ["sigv4"], profile = "s3", service = "s3", region = "{REGION}" }}
+signature = {{ schemes = ["sigv4"], profile = "s3", service = "s3", region = "{REGION}", unsigned_payload = true, max_expires_secs = 600 }}
 [[route]]
 path = "/"
 method = "GET"
@@ -287,6 +308,38 @@ fn botocore_posts_with_content_type_and_query() {
             let (status, body, _) = stage.call(version, "POST", &url, &signed, Some(&file));
             assert_eq!(status, 200, "{target}: {}", text(&body));
         }
+    }
+}
+
+#[test]
+fn a_url_that_botocore_presigned_opens_and_its_signature_stays_here() {
+    let stage = Stage::new();
+    let file = stage.path("body");
+    fs::write(&file, b"presigned").unwrap();
+    for version in ["--http1.1", "--http2"] {
+        let url = stage.gateway.url("/echo?b=%2F&a=1");
+        let presigned = stage.presigned("aws", "GET", &url);
+        let (status, body, _) = stage.call(version, "GET", &presigned, &[], None);
+        assert_eq!(
+            (status, text(&body)),
+            (200, "/echo?b=%2F&a=1 billing".to_owned())
+        );
+        let longer = presigned.replace("X-Amz-Expires=60", "X-Amz-Expires=61");
+        let (status, body, _) = stage.call(version, "GET", &longer, &[], None);
+        assert!(
+            status == 403 && text(&body).contains("signature_mismatch"),
+            "{}",
+            text(&body)
+        );
+
+        let name = format!("/upload/s3/presigned{version}");
+        let presigned = stage.presigned("s3", "PUT", &stage.gateway.url(&name));
+        let (status, body, _) = stage.call(version, "PUT", &presigned, &[], Some(&file));
+        assert!(matches!(status, 201 | 204), "{}", text(&body));
+        let stored = stage.directory.path().join("nginx").join(&name[1..]);
+        assert_eq!(fs::read(stored).unwrap(), b"presigned");
+        let (status, ..) = stage.call(version, "DELETE", &presigned, &[], None);
+        assert_eq!(status, 403, "a URL is good for one method");
     }
 }
 

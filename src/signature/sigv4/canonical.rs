@@ -22,6 +22,9 @@ pub(super) struct Canonical<'a> {
     pub headers: &'a HeaderMap,
     /// Lower-case names with `;` between them.
     pub signed_headers: &'a str,
+    /// The query parameter that cannot sign itself, when the query carries the signature. In
+    /// any other call a parameter of that name is signed like the rest.
+    pub left_out: Option<&'a [u8]>,
     pub profile: SignatureProfile,
 }
 
@@ -35,7 +38,8 @@ impl Canonical<'_> {
         uri::push_path(out, self.path, self.profile)?;
         out.push(b'\n');
         let query = self.query.unwrap_or_default();
-        uri::push_query(out, query, &mut scratch.encoded, &mut scratch.pieces)?;
+        let pieces = (&mut scratch.encoded, &mut scratch.pieces);
+        uri::push_query(out, query, self.left_out, pieces)?;
         out.push(b'\n');
         for name in self.signed_headers.split(';') {
             out.extend_from_slice(name.as_bytes());

@@ -1,6 +1,6 @@
-//! AWS Signature Version 4 in its header form (AWS IAM User Guide, "Create a signed AWS API
-//! request"). In: a `Call`, the demand, the keys and the time. Out: `Outcome` or `Refusal`.
-//! The query form and the chunked payload modes are refused, not ignored.
+//! AWS Signature Version 4, in a header or in the query (AWS IAM User Guide, "Create a signed
+//! AWS API request"). In: a `Call`, the demand, the keys and the time. Out: `Outcome` or
+//! `Refusal`. The chunked payload modes are refused, not ignored.
 //! Knows nothing of consumers: which of them owns the credential is asked elsewhere.
 
 mod authorization;
@@ -9,6 +9,8 @@ mod coverage;
 mod encode;
 mod key;
 mod payload;
+mod presented;
+mod presigned;
 mod scratch;
 mod sign;
 mod stamp;
@@ -17,6 +19,7 @@ mod tests;
 mod uri;
 
 use http::HeaderName;
+use http::header::AUTHORIZATION;
 
 use crate::call::Call;
 use crate::clock::UtcTime;
@@ -27,6 +30,7 @@ use crate::refusal::Refusal;
 use canonical::{Canonical, write_string_to_sign};
 use key::Scope;
 use payload::Payload;
+use presented::Carrier;
 use scratch::with_scratch;
 use stamp::Stamp;
 
@@ -35,9 +39,10 @@ const DATE: HeaderName = HeaderName::from_static("x-amz-date");
 const CONTENT_SHA256: HeaderName = HeaderName::from_static("x-amz-content-sha256");
 const SECURITY_TOKEN: HeaderName = HeaderName::from_static("x-amz-security-token");
 
-pub use authorization::{Presented, present};
 pub use key::KeyRing;
 pub use payload::{BodyDuty, KnownBody};
+pub use presented::Presented;
+pub use presigned::strip as strip_presigned;
 pub use sign::{SignError, SigningRequest, sign};
 
 /// What verifying came to, when nothing was refused.
@@ -48,6 +53,29 @@ pub enum Outcome {
     /// The call names no hash for a body that is unread: read it, up to the demand's
     /// `max_buffered_body_bytes`, and ask again with [`KnownBody::Hash`].
     NeedsBody,
+}
+
+/// Finds the one signature that `call` presents; `None` when there is none of AWS's family.
+///
+/// # Errors
+/// `SignatureMalformed` for two carriers, a carrier twice, or one that cannot be read.
+pub fn present<'a>(call: &Call<'a>) -> Result<Option<Presented<'a>>, Refusal> {
+    let mut fields = call.headers().get_all(AUTHORIZATION).iter();
+    let field = fields.next();
+    if fields.next().is_some() {
+        return Err(Refusal::SignatureMalformed("Authorization was sent twice"));
+    }
+    let query = call.query().unwrap_or_default();
+    let presented = match (field, presigned::is_in(query)) {
+        (Some(_), true) => Err("both Authorization and the presigned query form"),
+        (None, true) => presigned::parse(query),
+        (Some(field), false) if authorization::is_of_family(field.as_bytes()) => {
+            let text = field.to_str().ok().ok_or("Authorization is not text");
+            text.and_then(authorization::parse)
+        }
+        (_, false) => return Ok(None),
+    };
+    presented.map(Some).map_err(Refusal::SignatureMalformed)
 }
 
 /// Judges the signature that `call` presents. `secure` says whether it came over TLS.
@@ -68,11 +96,15 @@ pub fn verify(
     body: KnownBody,
 ) -> Result<Outcome, Refusal> {
     coverage::check(presented.signed_headers(), call)?;
-    let stamp = Stamp::of(call, presented.signed_headers())?;
+    let stamp = Stamp::of(call, presented)?;
     let scope = presented.scope_demanded(&stamp, demand)?;
-    stamp.check_skew(now, demand.max_skew_secs)?;
+    let expires_secs = match presented.carrier() {
+        Carrier::Header => demand.max_skew_secs,
+        Carrier::Query(expiry) => expiry.within(demand)?,
+    };
+    stamp.check(now, demand.max_skew_secs, expires_secs)?;
     refuse_session_token(presented, call, keys)?;
-    let payload = Payload::of(call, demand, secure)?;
+    let payload = Payload::of(call, presented.carrier(), demand, secure)?;
     let body = body.as_head_says(call);
 
     let canonical = Canonical {
@@ -82,6 +114,10 @@ pub fn verify(
         authority: call.authority(),
         headers: call.headers(),
         signed_headers: presented.signed_headers(),
+        left_out: match presented.carrier() {
+            Carrier::Header => None,
+            Carrier::Query(_) => Some(presigned::SIGNATURE),
+        },
         profile: demand.profile,
     };
     let known = with_scratch(|scratch| -> Result<bool, Refusal> {
@@ -116,7 +152,9 @@ fn refuse_session_token(
     call: &Call<'_>,
     keys: &KeyRing,
 ) -> Result<(), Refusal> {
-    if !call.headers().contains_key(SECURITY_TOKEN) {
+    let in_query = matches!(presented.carrier(), Carrier::Query(_))
+        && presigned::has_token(call.query().unwrap_or_default());
+    if !in_query && !call.headers().contains_key(SECURITY_TOKEN) {
         return Ok(());
     }
     let id = presented.credential_id();
@@ -127,8 +165,8 @@ fn refuse_session_token(
 }
 
 /// The scope as it stands in the credential and in the string to sign.
-impl<'a> Presented<'a> {
-    fn scope_demanded(
+impl Presented<'_> {
+    fn scope_demanded<'a>(
         &self,
         stamp: &'a Stamp,
         demand: &'a SignatureDemand,

@@ -3,12 +3,14 @@
 //! A mode that is not named here is refused.
 
 use aws_lc_rs::constant_time::verify_slices_are_equal;
+use http::HeaderValue;
 
 use crate::call::{Body, Call};
-use crate::config::SignatureDemand;
+use crate::config::{SignatureDemand, SignatureProfile};
 use crate::refusal::Refusal;
 
-use super::{CONTENT_SHA256, encode};
+use super::presented::Carrier;
+use super::{CONTENT_SHA256, encode, presigned};
 
 /// What is known of the body when the signature is judged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,22 +83,46 @@ impl CanonicalLine {
     }
 }
 
+/// The mode of a presigned call without the field: S3's signers leave the body unsigned, all
+/// others sign its hash.
+fn mode_of_url<'a>(
+    call: &Call<'a>,
+    profile: SignatureProfile,
+) -> Result<Option<&'a [u8]>, Refusal> {
+    let told = presigned::content_sha256(call.query().unwrap_or_default());
+    let told = told.map_err(Refusal::SignatureMalformed)?;
+    Ok(match (told, profile) {
+        (Some(told), _) => Some(told.as_bytes()),
+        (None, SignatureProfile::S3) => Some(b"UNSIGNED-PAYLOAD"),
+        (None, SignatureProfile::Aws) => None,
+    })
+}
+
 impl Payload {
     /// Reads the mode; refuses one that `demand` does not allow.
     pub(super) fn of(
         call: &Call<'_>,
+        carrier: &Carrier<'_>,
         demand: &SignatureDemand,
         secure: bool,
     ) -> Result<Self, Refusal> {
         let mut values = call.headers().get_all(CONTENT_SHA256).iter();
-        let Some(value) = values.next() else {
-            return Ok(Self::Untold);
-        };
+        let value = values.next().map(HeaderValue::as_bytes);
         if values.next().is_some() {
             let twice = "x-amz-content-sha256 was sent twice";
             return Err(Refusal::SignatureMalformed(twice));
         }
-        match value.as_bytes() {
+        let value = match (value, carrier) {
+            (None, Carrier::Query(_)) => mode_of_url(call, demand.profile)?,
+            (value, _) => value,
+        };
+        let Some(value) = value else {
+            return Ok(Self::Untold);
+        };
+        // A URL for S3 is signed before anyone knows the body; without one nothing is left out.
+        let nothing_left_out = matches!(carrier, Carrier::Query(_)) && call.body() == Body::Empty;
+        match value {
+            b"UNSIGNED-PAYLOAD" if nothing_left_out => Ok(Self::Unsigned),
             b"UNSIGNED-PAYLOAD" if demand.unsigned_payload && secure => Ok(Self::Unsigned),
             b"UNSIGNED-PAYLOAD" => Err(Refusal::PayloadModeRefused),
             // The chunked modes (`STREAMING-…`) are no hash either.

@@ -70,6 +70,7 @@ pub fn sign(request: &SigningRequest<'_>) -> Result<Vec<(String, String)>, SignE
         authority: request.authority,
         headers: &headers,
         signed_headers: &signed_headers,
+        left_out: None,
         profile: request.profile,
     };
     let scope = Scope {

@@ -7,6 +7,7 @@ use crate::call::Call;
 use crate::clock::UtcTime;
 use crate::refusal::Refusal;
 
+use super::presented::{Carrier, Presented};
 use super::{DATE, coverage};
 
 /// A point in time and its `YYYYMMDDTHHMMSSZ`.
@@ -18,8 +19,15 @@ pub(super) struct Stamp {
 impl Stamp {
     /// The time that `x-amz-date` tells; when it is absent, the one that a signed `Date` tells
     /// (AWS SigV4 "Elements of a request signature").
-    pub(super) fn of(call: &Call<'_>, signed_headers: &str) -> Result<Self, Refusal> {
-        Self::find(call, signed_headers).map_err(Refusal::SignatureMalformed)
+    pub(super) fn of(call: &Call<'_>, presented: &Presented<'_>) -> Result<Self, Refusal> {
+        let found = match presented.carrier() {
+            Carrier::Header => Self::find(call, presented.signed_headers()),
+            Carrier::Query(_) if call.headers().contains_key(DATE) => {
+                Err("both X-Amz-Date and x-amz-date tell the time")
+            }
+            Carrier::Query(expiry) => Self::read(&expiry.date).ok_or("X-Amz-Date is not a time"),
+        };
+        found.map_err(Refusal::SignatureMalformed)
     }
 
     /// The stamp of `time`, unless it is outside of the years 0 to 9999.
@@ -39,13 +47,18 @@ impl Stamp {
         &self.text()[..8]
     }
 
-    /// Refuses a stamp that is more than `max_skew_secs` before or after `now`.
-    pub(super) fn check_skew(&self, now: UtcTime, max_skew_secs: u32) -> Result<(), Refusal> {
+    /// Refuses a stamp that is more than `max_skew_secs` ahead of `now`, or more than
+    /// `expires_secs` behind it.
+    pub(super) fn check(
+        &self,
+        now: UtcTime,
+        max_skew_secs: u32,
+        expires_secs: u32,
+    ) -> Result<(), Refusal> {
         let age = now.unix().saturating_sub(self.time.unix());
-        let max = i64::from(max_skew_secs);
         match age {
-            age if age > max => Err(Refusal::SignatureExpired),
-            age if age < -max => Err(Refusal::SignatureNotYetValid),
+            age if age > i64::from(expires_secs) => Err(Refusal::SignatureExpired),
+            age if age < -i64::from(max_skew_secs) => Err(Refusal::SignatureNotYetValid),
             _ => Ok(()),
         }
     }

@@ -56,8 +56,8 @@ fn push_normal_path(out: &mut Vec<u8>, path: &str) {
 pub(super) fn push_query(
     out: &mut Vec<u8>,
     query: &str,
-    encoded: &mut Vec<u8>,
-    pieces: &mut Vec<Piece>,
+    left_out: Option<&[u8]>,
+    (encoded, pieces): (&mut Vec<u8>, &mut Vec<Piece>),
 ) -> Result<(), &'static str> {
     if query.is_empty() {
         return Ok(());
@@ -65,7 +65,10 @@ pub(super) fn push_query(
     encoded.clear();
     pieces.clear();
     for piece in query.split('&') {
-        pieces.push(push_piece(encoded, piece)?);
+        let name = piece.split_once('=').map_or(piece, |(name, _)| name);
+        if left_out.is_none_or(|left_out| !decodes_to(name, left_out)) {
+            pieces.push(push_piece(encoded, piece)?);
+        }
     }
     let texts = |piece: &Piece| {
         let name = &encoded[piece.start..piece.equals];

@@ -1,5 +1,6 @@
 //! A signed request to judge, whole or changed: what must verify, and what must not.
 
+mod presigned;
 mod refused;
 mod verified;
 
@@ -9,7 +10,7 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 
 use crate::call::{Call, Parts};
 use crate::clock::UtcTime;
-use crate::config::{SignatureDemand, SignatureProfile};
+use crate::config::{MAX_EXPIRES_SECS, SignatureDemand, SignatureProfile};
 use crate::credential::{Credential, CredentialStore, Secret};
 use crate::digest::sha256;
 use crate::names::CredentialId;
@@ -32,8 +33,17 @@ fn credential() -> Credential {
     }
 }
 
-fn ring() -> KeyRing {
-    KeyRing::new(Arc::new(CredentialStore::from_credentials([credential()])))
+/// A ring of one credential: the usual one, or `other` by id and secret.
+fn ring(other: Option<(&str, &str)>) -> KeyRing {
+    let credential = match other {
+        None => credential(),
+        Some((id, secret)) => Credential {
+            id: CredentialId::new(id),
+            secret: Secret::new(secret.to_owned()),
+            ..credential()
+        },
+    };
+    KeyRing::new(Arc::new(CredentialStore::from_credentials([credential])))
 }
 
 fn demand(profile: SignatureProfile, service: &str) -> SignatureDemand {
@@ -43,6 +53,7 @@ fn demand(profile: SignatureProfile, service: &str) -> SignatureDemand {
         region: "us-east-1".to_owned(),
         max_skew_secs: 300,
         unsigned_payload: false,
+        max_expires_secs: None,
         max_buffered_body_bytes: 1000,
     }
 }
@@ -59,6 +70,7 @@ struct Request {
     known: Option<KnownBody>,
     secure: bool,
     now: i64,
+    credential: Option<(&'static str, &'static str)>,
 }
 
 impl Request {
@@ -80,6 +92,7 @@ impl Request {
             known: None,
             secure: true,
             now: NOW,
+            credential: None,
         };
         let headers: Vec<(String, String)> = headers
             .iter()
@@ -158,7 +171,7 @@ impl Request {
             &presented,
             &call,
             &self.demand,
-            &ring(),
+            &ring(self.credential),
             self.secure,
             now,
             known,

@@ -1,0 +1,140 @@
+//! The query form of SigV4, by which a URL carries its own signature for a while (Amazon S3 API
+//! Reference, "Authenticating Requests: Using Query Parameters"). In: a query as received.
+//! Out: a `Presented`, what cannot be read, or the query without the form.
+
+use std::borrow::Cow;
+
+use crate::config::{MAX_EXPIRES_SECS, SignatureDemand};
+use crate::pattern::decoded;
+use crate::refusal::Refusal;
+
+use super::presented::{Carrier, Presented};
+use super::uri::decodes_to;
+
+const ALGORITHM: &str = "AWS4-HMAC-SHA256";
+pub(super) const SIGNATURE: &[u8] = b"X-Amz-Signature";
+const SECURITY_TOKEN: &[u8] = b"X-Amz-Security-Token";
+const CONTENT_SHA256: &[u8] = b"X-Amz-Content-Sha256";
+
+/// The parameters of the form; any of them means that it is meant. They are told apart by case.
+const PARAMETERS: [&[u8]; 6] = [
+    b"X-Amz-Algorithm",
+    b"X-Amz-Credential",
+    b"X-Amz-Date",
+    b"X-Amz-Expires",
+    b"X-Amz-SignedHeaders",
+    SIGNATURE,
+];
+
+/// How long a URL is good.
+#[derive(Clone)]
+pub(super) struct Expiry<'a> {
+    /// `X-Amz-Date`, as sent.
+    pub(super) date: Cow<'a, str>,
+    /// Seconds from then on; 1 to a week.
+    pub(super) secs: u32,
+}
+
+impl Expiry<'_> {
+    /// The seconds, if the policy takes the form for as long.
+    pub(super) fn within(&self, demand: &SignatureDemand) -> Result<u32, Refusal> {
+        match demand.max_expires_secs {
+            None => Err(Refusal::SignatureMalformed(
+                "presigned query form is not taken",
+            )),
+            Some(max) if self.secs > max => Err(Refusal::SignatureMalformed(
+                "X-Amz-Expires is longer than the policy takes",
+            )),
+            Some(_) => Ok(self.secs),
+        }
+    }
+}
+
+/// Whether `query` has any parameter of the form.
+pub(super) fn is_in(query: &str) -> bool {
+    query
+        .split('&')
+        .any(|piece| place(name_of(piece)).is_some())
+}
+
+/// Takes the form apart: each parameter once, none missing.
+pub(super) fn parse(query: &str) -> Result<Presented<'_>, &'static str> {
+    let mut found = [None; PARAMETERS.len()];
+    for piece in query.split('&') {
+        let (name, value) = piece.split_once('=').unwrap_or((piece, ""));
+        if let Some(place) = place(name)
+            && found[place].replace(value).is_some()
+        {
+            return Err("a parameter of the presigned form is there twice");
+        }
+    }
+    let text = |place: usize| {
+        let value: &str = found[place].ok_or("a parameter of the presigned form is missing")?;
+        text_of(value).ok_or("a parameter of the presigned form is not text")
+    };
+    if text(0)? != ALGORITHM {
+        return Err("algorithm is not AWS4-HMAC-SHA256");
+    }
+    let expiry = Expiry {
+        date: text(2)?,
+        secs: seconds(&text(3)?).ok_or("X-Amz-Expires is not a number from 1 to 604800")?,
+    };
+    Presented::new(text(1)?, text(4)?, &text(5)?, Carrier::Query(expiry))
+}
+
+/// The value of `X-Amz-Content-Sha256`, which some signers put here.
+///
+/// # Errors
+/// It is there twice.
+pub(super) fn content_sha256(query: &str) -> Result<Option<&str>, &'static str> {
+    let mut values = query
+        .split('&')
+        .filter(|piece| decodes_to(name_of(piece), CONTENT_SHA256))
+        .map(|piece| piece.split_once('=').map_or("", |(_, value)| value));
+    match (values.next(), values.next()) {
+        (_, Some(_)) => Err("X-Amz-Content-Sha256 was sent twice"),
+        (value, None) => Ok(value),
+    }
+}
+
+/// Whether there is a session token.
+pub(super) fn has_token(query: &str) -> bool {
+    query
+        .split('&')
+        .any(|piece| decodes_to(name_of(piece), SECURITY_TOKEN))
+}
+
+/// `query` without the parameters of the form, if it has any: who gets to see them can call
+/// until they expire.
+pub fn strip(query: &str) -> Option<String> {
+    if !is_in(query) {
+        return None;
+    }
+    let rest = query.split('&').filter(|piece| {
+        let name = name_of(piece);
+        place(name).is_none() && !decodes_to(name, SECURITY_TOKEN)
+    });
+    Some(rest.collect::<Vec<_>>().join("&"))
+}
+
+fn name_of(piece: &str) -> &str {
+    piece.split_once('=').map_or(piece, |(name, _)| name)
+}
+
+fn place(name: &str) -> Option<usize> {
+    PARAMETERS.iter().position(|known| decodes_to(name, known))
+}
+
+fn text_of(value: &str) -> Option<Cow<'_, str>> {
+    Some(match decoded(value) {
+        Cow::Borrowed(_) => Cow::Borrowed(value),
+        Cow::Owned(bytes) => Cow::Owned(String::from_utf8(bytes).ok()?),
+    })
+}
+
+/// Digits only: no sign, no exponent, no blank.
+fn seconds(text: &str) -> Option<u32> {
+    let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let secs = digits.then(|| text.parse().ok()).flatten()?;
+    (1..=MAX_EXPIRES_SECS).contains(&secs).then_some(secs)
+}
