@@ -43,6 +43,7 @@ fuzz_target!(|input: (&str, &[u8], &[u8], bool)| {
         region: "us-east-1".to_owned(),
         max_skew_secs: 300,
         unsigned_payload: false,
+        streaming: Vec::new(),
         max_expires_secs: Some(3600),
         max_buffered_body_bytes: 0,
     };

@@ -22,7 +22,9 @@ pub use integration::{HttpProxy, Integration, IntegrationKind, Mock, TargetAddre
 pub use listener::{
     CertificateFiles, ClientCertificate, ClientCertificateMode, Listener, ListenerTls, TlsVersion,
 };
-pub use policy::{Demand, MAX_EXPIRES_SECS, Policy, Proof, SignatureDemand, SignatureProfile};
+pub use policy::{
+    Demand, MAX_EXPIRES_SECS, Policy, Proof, SignatureDemand, SignatureProfile, StreamingMode,
+};
 pub use process::{AccessLog, Process};
 pub use request_limits::RequestLimits;
 pub use route::{Route, RouteHost, RouteMethods};

@@ -52,6 +52,8 @@ pub struct SignatureDemand {
     pub max_skew_secs: u32,
     /// Whether `UNSIGNED-PAYLOAD` is taken, over TLS only.
     pub unsigned_payload: bool,
+    /// The chunked payload modes that are taken; unsigned ones over TLS only.
+    pub streaming: Vec<StreamingMode>,
     /// The longest `X-Amz-Expires` of a presigned URL, in seconds; `None` when the policy takes
     /// no presigned URLs.
     pub max_expires_secs: Option<u32>,
@@ -67,6 +69,17 @@ pub enum SignatureProfile {
     Aws,
     /// S3: the path is taken as it is and encoded once.
     S3,
+}
+
+/// How a body in AWS's chunks is covered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StreamingMode {
+    /// Each chunk is signed: `STREAMING-AWS4-HMAC-SHA256-PAYLOAD`.
+    Signed,
+    /// So are trailers behind them: `STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER`.
+    SignedTrailer,
+    /// Nothing is, but a checksum behind the chunks: `STREAMING-UNSIGNED-PAYLOAD-TRAILER`.
+    UnsignedTrailer,
 }
 
 const OPEN: &str = "open";
@@ -193,6 +206,11 @@ fn read_signature(table: &mut Table<'_>, proofs: Option<&[String]>) -> Option<Si
 
 const PROFILES: [(&str, SignatureProfile); 2] =
     [("aws", SignatureProfile::Aws), ("s3", SignatureProfile::S3)];
+const STREAMING: [(&str, StreamingMode); 3] = [
+    ("signed", StreamingMode::Signed),
+    ("signed_trailer", StreamingMode::SignedTrailer),
+    ("unsigned_trailer", StreamingMode::UnsignedTrailer),
+];
 const MAX_SKEW_SECS: u32 = 900;
 /// A week, in seconds: as long as a presigned URL may be good (Amazon S3 API Reference,
 /// "Authenticating Requests: Using Query Parameters").
@@ -209,6 +227,7 @@ fn read_signature_demand(mut table: Table<'_>) -> SignatureDemand {
         region: read_scope(&mut table, "region"),
         max_skew_secs: read_max_skew(&mut table),
         unsigned_payload: table.boolean("unsigned_payload").unwrap_or(false),
+        streaming: table.words("streaming", &STREAMING).unwrap_or_default(),
         max_expires_secs: table.integer("max_expires_secs", 1..=MAX_EXPIRES_SECS),
         max_buffered_body_bytes: table
             .integer("max_buffered_body_bytes", 0..=MAX_BUFFERED_BODY_BYTES)

@@ -125,6 +125,34 @@ impl<'d> Table<'d> {
         found.map(|(_, meaning)| *meaning)
     }
 
+    /// A list of words, each once, as what they stand for; an unknown one is noted and left out.
+    pub fn words<T: Copy>(&mut self, key: &'static str, words: &[(&str, T)]) -> Option<Vec<T>> {
+        let texts = self.texts(key)?;
+        let mut meant = Vec::new();
+        for (at, text) in texts.iter().enumerate() {
+            let known = words.iter().map(|(word, _)| *word);
+            if texts[..at].iter().any(|other| other.value == text.value) {
+                let problem = format!("\"{key}\" in {} holds \"{}\" twice", self.label, text.value);
+                self.document.note(text.line, problem);
+                continue;
+            }
+            match words.iter().find(|(word, _)| *word == text.value) {
+                Some((_, meaning)) => meant.push(*meaning),
+                None => {
+                    let problem = format!(
+                        "\"{key}\" in {} holds \"{}\", but must hold {}{}",
+                        self.label,
+                        text.value,
+                        alternatives(known.clone()),
+                        suggestion(&text.value, known)
+                    );
+                    self.document.note(text.line, problem);
+                }
+            }
+        }
+        Some(meant)
+    }
+
     /// A whole number within `range`.
     pub fn integer<T>(&mut self, key: &'static str, range: RangeInclusive<T>) -> Option<T>
     where

@@ -8,21 +8,22 @@ use aws_lc_rs::digest::{Context, SHA256};
 use bytes::{Bytes, BytesMut};
 
 use crate::refusal::Refusal;
-use crate::signature::BodyDuty;
+use crate::signature::{BodyDuty, ChunkedBody};
 
 /// The watch over one body.
 pub struct BodyWatch {
     max_bytes: u64,
     seen: u64,
-    signed: Option<Signed>,
-}
-
-/// A body whose hash was signed.
-struct Signed {
-    want: [u8; 32],
-    hash: Context,
+    proof: Proof,
     /// The last chunk so far: without it no upstream can take the body for complete.
     held: Bytes,
+}
+
+/// What a body must give before its end goes on.
+enum Proof {
+    None,
+    Sha256 { want: [u8; 32], hash: Context },
+    Chunked(Box<ChunkedBody>),
 }
 
 impl BodyWatch {
@@ -31,14 +32,17 @@ impl BodyWatch {
         Self {
             max_bytes,
             seen: 0,
-            signed: match duty {
-                BodyDuty::None => None,
-                BodyDuty::Sha256(want) => Some(Signed {
+            proof: match duty {
+                BodyDuty::None => Proof::None,
+                BodyDuty::Sha256(want) => Proof::Sha256 {
                     want: *want,
                     hash: Context::new(&SHA256),
-                    held: Bytes::new(),
-                }),
+                },
+                BodyDuty::Chunked(duty) => {
+                    Proof::Chunked(Box::new(ChunkedBody::new((**duty).clone())))
+                }
             },
+            held: Bytes::new(),
         }
     }
 
@@ -53,25 +57,42 @@ impl BodyWatch {
     /// The body is too large, or is not the one that was signed.
     pub fn pass(&mut self, chunk: Bytes, end: bool) -> Result<Bytes, Refusal> {
         self.seen += chunk.len() as u64;
-        if self.seen > self.max_bytes {
-            return Err(Refusal::BodyTooLarge);
-        }
-        let Some(signed) = &mut self.signed else {
-            return Ok(chunk);
+        let chunk = match &mut self.proof {
+            // Its own length was announced, held to the limit, and is not exceeded.
+            Proof::Chunked(body) => {
+                let mut out = BytesMut::new();
+                body.push(&chunk, &mut out)?;
+                out.freeze()
+            }
+            _ if self.seen > self.max_bytes => return Err(Refusal::BodyTooLarge),
+            Proof::None => return Ok(chunk),
+            Proof::Sha256 { hash, .. } => {
+                hash.update(&chunk);
+                chunk
+            }
         };
-        signed.hash.update(&chunk);
         if !end {
             // An empty chunk must not release what is held.
             return Ok(match chunk.is_empty() {
                 true => chunk,
-                false => std::mem::replace(&mut signed.held, chunk),
+                false => std::mem::replace(&mut self.held, chunk),
             });
         }
-        let held = std::mem::take(&mut signed.held);
-        let hash = signed.hash.clone().finish();
-        match verify_slices_are_equal(hash.as_ref(), &signed.want) {
-            Ok(()) => Ok(join(held, chunk)),
-            Err(_) => Err(Refusal::BodyHashMismatch),
+        let held = std::mem::take(&mut self.held);
+        self.proof.end().map(|()| join(held, chunk))
+    }
+}
+
+impl Proof {
+    fn end(&self) -> Result<(), Refusal> {
+        match self {
+            Self::None => Ok(()),
+            Self::Sha256 { want, hash } => {
+                let hash = hash.clone().finish();
+                verify_slices_are_equal(hash.as_ref(), want).map_err(|_| Refusal::BodyHashMismatch)
+            }
+            Self::Chunked(body) if body.is_done() => Ok(()),
+            Self::Chunked(_) => Err(Refusal::Malformed("the body ends before its last chunk")),
         }
     }
 }

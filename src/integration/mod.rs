@@ -110,7 +110,7 @@ impl Integrations {
             answer: self.of_route[permit.hit().index()].clone(),
             route: permit.hit().route().clone(),
             consumer: permit.consumer().cloned(),
-            duty: *permit.duty(),
+            duty: permit.duty().clone(),
             max_body_bytes: pass.max_body_bytes(),
         }
     }

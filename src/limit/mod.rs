@@ -5,6 +5,7 @@
 use crate::authorize::Permit;
 use crate::call::{Body, Call};
 use crate::refusal::Refusal;
+use crate::signature::BodyDuty;
 
 /// The proof that a call is permitted and within its limits.
 #[derive(Debug)]
@@ -32,9 +33,15 @@ impl<'r> Pass<'r> {
 /// The call announces a larger body.
 pub fn spend<'r>(permit: Permit<'r>, call: &Call<'_>, ceiling: u64) -> Result<Pass<'r>, Refusal> {
     let max_body_bytes = permit.hit().route().max_body_bytes.unwrap_or(ceiling);
-    match call.body() {
-        Body::Length(length) if length > max_body_bytes => Err(Refusal::BodyTooLarge),
-        _ => Ok(Pass {
+    let announced = match (permit.duty(), call.body()) {
+        // What counts is the body itself, not the chunks around it.
+        (BodyDuty::Chunked(duty), _) => duty.decoded_length(),
+        (_, Body::Length(length)) => length,
+        (_, Body::Empty | Body::Unknown) => 0,
+    };
+    match announced > max_body_bytes {
+        true => Err(Refusal::BodyTooLarge),
+        false => Ok(Pass {
             permit,
             max_body_bytes,
         }),

@@ -5,7 +5,9 @@ use std::net::SocketAddr;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use http::header::{AUTHORIZATION, COOKIE, EXPECT, HOST};
+use http::header::{
+    AUTHORIZATION, CONTENT_ENCODING, CONTENT_LENGTH, COOKIE, EXPECT, HOST, TRANSFER_ENCODING,
+};
 use http::{HeaderName, HeaderValue, Uri};
 use ipnet::IpNet;
 use pingora_core::{ErrorType::InternalError, OrErr as _};
@@ -39,6 +41,12 @@ const OURS: [&str; 13] = [
     "x-real-ip",
     "x-request-id",
 ];
+/// What describes AWS's chunks and no body.
+const OF_CHUNKS: [&str; 3] = [
+    "x-amz-content-sha256",
+    "x-amz-decoded-content-length",
+    "x-amz-trailer",
+];
 const OUR_FAMILIES: [&str; 2] = ["x-ssl-client-", "x-amzn-mtls-clientcert"];
 
 /// What is known of a request that is passed on.
@@ -54,6 +62,8 @@ pub(super) struct Passenger<'a> {
     pub(super) trusted_peers: &'a [IpNet],
     /// The caller's certificate (DER), when the route passes it on.
     pub(super) certificate: Option<&'a [u8]>,
+    /// The length of the body without AWS's chunks, when it came in them.
+    pub(super) decoded_length: Option<u64>,
 }
 
 /// Edits the fields of a request for the upstream.
@@ -77,6 +87,9 @@ pub(super) fn edit(
         head.remove_header(&SECURITY_TOKEN);
         strip_presigned(head)?;
     }
+    if let Some(length) = passenger.decoded_length {
+        unchunk(head, length)?;
+    }
     join_cookies(head)?;
     if let Some(host) = passenger.host {
         head.insert_header(HOST, host)?;
@@ -97,6 +110,28 @@ pub(super) fn edit(
     if let Some(certificate) = passenger.certificate {
         // RFC 9440 §2.2: an RFC 8941 byte sequence.
         head.insert_header(CLIENT_CERT, format!(":{}:", STANDARD.encode(certificate)))?;
+    }
+    Ok(())
+}
+
+/// Says of a body what it is without AWS's chunks: they are taken off here.
+fn unchunk(head: &mut RequestHeader, length: u64) -> pingora_core::Result<()> {
+    for name in OF_CHUNKS {
+        head.remove_header(name);
+    }
+    head.remove_header(&TRANSFER_ENCODING);
+    head.insert_header(CONTENT_LENGTH, length)?;
+    let encodings = head.headers.get_all(CONTENT_ENCODING).iter();
+    let encodings = encodings.filter_map(|value| value.to_str().ok());
+    let others: Vec<&str> = encodings
+        .flat_map(|value| value.split(','))
+        .map(str::trim)
+        .filter(|coding| !coding.eq_ignore_ascii_case("aws-chunked"))
+        .collect();
+    let others = others.join(", ");
+    head.remove_header(&CONTENT_ENCODING);
+    if !others.is_empty() {
+        head.insert_header(CONTENT_ENCODING, others)?;
     }
     Ok(())
 }

@@ -157,6 +157,10 @@ impl ProxyHttp for Gateway {
                 host: upstream.and_then(|upstream| upstream.host()),
                 trusted_peers: listener.map_or(&[][..], |one| &one.settings.trusted_peers),
                 certificate: certificate.map(|one| one.chain[0].as_ref()),
+                decoded_length: match plan.duty() {
+                    BodyDuty::Chunked(duty) => Some(duty.decoded_length()),
+                    BodyDuty::None | BodyDuty::Sha256(_) => None,
+                },
             },
         )
     }
@@ -378,12 +382,12 @@ async fn check_early(
             watch.pass(chunk, false)?;
         }
         watch.pass(Bytes::new(), true)?;
-    } else if small && *plan.duty() != BodyDuty::None {
+    } else if small && !matches!(plan.duty(), BodyDuty::None) {
         let body = match length {
             Some(length) => Body::Length(length),
             None => Body::Unknown,
         };
-        let whole = inbound::read_whole(session, body, plan.max_body_bytes()).await?;
+        let whole = inbound::read_whole(session, body, inbound::REPLAYED).await?;
         request.body = Some(watch.pass(whole, true)?);
     } else {
         inbound::invite(session).await?;

@@ -5,6 +5,6 @@
 mod sigv4;
 
 pub use sigv4::{
-    BodyDuty, KeyRing, KnownBody, Outcome, Presented, SignError, SigningRequest, present, sign,
-    strip_presigned, verify,
+    BodyDuty, ChunkedBody, ChunkedDuty, KeyRing, KnownBody, Outcome, Presented, SignError,
+    SigningRequest, present, sign, strip_presigned, verify,
 };

@@ -12,7 +12,7 @@ use crate::harness::client::{Client, tls};
 use crate::harness::gateway::{Gateway, ID, REGION, SERVICE};
 use crate::harness::pki::Authority;
 use crate::harness::recorder::Recorder;
-use crate::harness::signed::{Signed, sha256};
+use crate::harness::signed::{Signed, in_chunks, sha256};
 
 struct Stage {
     directory: TempDir,
@@ -34,7 +34,7 @@ credentials = ["{ID}"]
 [[policy]]
 name = "signed"
 all_of = ["signature"]
-signature = {{ schemes = ["sigv4"], service = "{SERVICE}", region = "{REGION}", max_buffered_body_bytes = 300000 }}
+signature = {{ schemes = ["sigv4"], service = "{SERVICE}", region = "{REGION}", max_buffered_body_bytes = 300000, streaming = ["signed", "signed_trailer", "unsigned_trailer"] }}
 [[route]]
 path = "/mock"
 method = "ANY"
@@ -285,7 +285,7 @@ async fn post(stage: &Stage, request: &Signed, piece: usize) -> (u16, String) {
     let (sender, connection) = h2::client::handshake(stream).await.unwrap();
     tokio::spawn(connection);
     let uri = format!("https://localhost{}", request.target);
-    let mut head = http::Request::post(uri);
+    let mut head = http::Request::builder().method(request.method).uri(uri);
     for (name, value) in request.fields.iter().filter(|(name, _)| name != "host") {
         head = head.header(name, value);
     }
@@ -374,4 +374,83 @@ fn f2_a_caller_that_goes_on_sending_gets_its_refusal() {
     );
     assert!(answer.closes());
     assert_eq!(stage.arrived(&target), None);
+}
+
+/// A name, and how a request is sent.
+type Way<'a> = (&'static str, &'a dyn Fn(&Signed) -> (u16, String));
+
+/// What gets through in AWS's chunks arrives without them, whatever carries it; what was changed
+/// in them never arrives whole.
+#[test]
+fn s4_a_body_in_chunks_of_aws_arrives_bare_or_not_at_all() {
+    let stage = Stage::new();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    let ways: [Way<'_>; 3] = [
+        ("length", &|request| stage.ask(&request.bytes())),
+        ("chunked", &|request| stage.ask(&chunked(request, 3000))),
+        ("HTTP/2", &|request| {
+            runtime.block_on(post(&stage, request, 3000))
+        }),
+    ];
+    for mode in [
+        "STREAMING-AWS4-HMAC-SHA256-PAYLOAD",
+        "STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER",
+        "STREAMING-UNSIGNED-PAYLOAD-TRAILER",
+    ] {
+        for ((way, ask), (size, piece)) in ways
+            .iter()
+            .flat_map(|way| [(1000, 300), (200_000, 65_536)].map(|sizes| (way, sizes)))
+        {
+            let what = format!("{mode} {way} {size}");
+            let body = body(size);
+            let right = in_chunks(&fresh_target(), &body, piece, mode);
+            assert_eq!(ask(&right), SERVED, "{what}");
+            assert!(
+                stage.arrived(&right.target).as_ref() == Some(&body),
+                "{what}"
+            );
+            let head = stage.upstream.seen_for(&right.target).to_ascii_lowercase();
+            let head = head.split("\r\n\r\n").next().unwrap_or_default().to_owned();
+            assert!(
+                head.contains(&format!("content-length: {size}")),
+                "{what}: {head}"
+            );
+            assert!(
+                head.contains("content-encoding: gzip\r\n"),
+                "{what}: {head}"
+            );
+            for gone in [
+                "aws-chunked",
+                "x-amz-trailer",
+                "decoded",
+                "transfer-encoding",
+            ] {
+                assert!(!head.contains(gone), "{what}: {head}");
+            }
+            // A byte of the first chunk, one of the last, and one of what comes behind.
+            let end = right.body.len();
+            let first = right
+                .body
+                .windows(2)
+                .position(|two| two == b"\r\n")
+                .unwrap()
+                + 5;
+            let last = end.saturating_sub(if mode.contains("UNSIGNED") { 60 } else { 420 });
+            for at in [first, last, end - 10] {
+                let mut changed = in_chunks(&fresh_target(), &body, piece, mode);
+                changed.body[at] ^= 1;
+                let (status, code) = ask(&changed);
+                assert!(matches!(status, 400 | 403), "{what} {at}: {status} {code}");
+                assert_eq!(stage.arrived(&changed.target), None, "{what} {at}");
+            }
+            // Cut off before its end.
+            let mut short = in_chunks(&fresh_target(), &body, piece, mode);
+            short.body.truncate(end - 2);
+            assert_eq!(ask(&short), refused(400, "malformed_request"), "{what}");
+            assert_eq!(stage.arrived(&short.target), None, "{what}");
+        }
+    }
 }

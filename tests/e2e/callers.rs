@@ -162,7 +162,7 @@ signature = {{ schemes = ["sigv4"], service = "{SERVICE}", region = "{REGION}", 
 [[policy]]
 name = "bucket"
 all_of = ["certificate", "signature"]
-signature = {{ schemes = ["sigv4"], profile = "s3", service = "s3", region = "{REGION}", unsigned_payload = true, max_expires_secs = 600 }}
+signature = {{ schemes = ["sigv4"], profile = "s3", service = "s3", region = "{REGION}", unsigned_payload = true, max_expires_secs = 600, streaming = ["unsigned_trailer"] }}
 [[route]]
 path = "/"
 method = "GET"
@@ -340,6 +340,53 @@ fn a_url_that_botocore_presigned_opens_and_its_signature_stays_here() {
         assert_eq!(fs::read(stored).unwrap(), b"presigned");
         let (status, ..) = stage.call(version, "DELETE", &presigned, &[], None);
         assert_eq!(status, 403, "a URL is good for one method");
+    }
+}
+
+#[test]
+fn what_botocore_streams_in_chunks_reaches_nginx_without_them() {
+    let stage = Stage::new();
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/e2e/botocore_put.py");
+    let script = script.display().to_string();
+    let url = stage.gateway.url("");
+    let paths = ["body", "ca.pem", "billing.pem", "billing.key"].map(|name| stage.path(name));
+    let [file, ca, certificate, key] = &paths;
+    for (size, algorithm) in [
+        (0, "CRC32"),
+        (1, "SHA256"),
+        (70_000, "SHA1"),
+        (3 << 20, "CRC32"),
+    ] {
+        let bytes: Vec<u8> = (0..=255u8).cycle().take(size).collect();
+        fs::write(file, &bytes).unwrap();
+        let name = format!("s3/streamed-{size}");
+        let put = run(
+            python(),
+            &[
+                &script,
+                &url,
+                "upload",
+                &name,
+                file,
+                ID,
+                SECRET,
+                REGION,
+                ca,
+                certificate,
+                key,
+                algorithm,
+            ],
+        );
+        assert!(put.status.success(), "{size}: {}", text(&put.stderr));
+        assert_eq!(
+            text(&put.stdout).trim(),
+            "STREAMING-UNSIGNED-PAYLOAD-TRAILER"
+        );
+        let stored = stage.directory.path().join("nginx/upload").join(&name);
+        assert!(
+            fs::read(stored).unwrap() == bytes,
+            "{size} arrived otherwise"
+        );
     }
 }
 

@@ -89,6 +89,16 @@ impl KeyRing {
     }
 }
 
+impl KeyRing {
+    /// The key with which a signature was just verified.
+    pub(super) fn signing_key(&self, id: &str, scope: &Scope<'_>) -> Option<Key> {
+        let (secret, kept) = (&self.store.find(id)?.secret, self.kept.get(id)?);
+        let keys = kept.0.read().unwrap_or_else(PoisonError::into_inner);
+        let found = keys.iter().find(|key| key.is_for(scope));
+        Some(found.map_or_else(|| derive(secret, scope), |found| found.key.clone()))
+    }
+}
+
 /// Why an id cannot be known here, for the log.
 pub(super) fn why_unknown(id: &str) -> &'static str {
     match id.starts_with("AKIA") || id.starts_with("ASIA") {

@@ -1,10 +1,12 @@
 //! AWS Signature Version 4, in a header or in the query (AWS IAM User Guide, "Create a signed
 //! AWS API request"). In: a `Call`, the demand, the keys and the time. Out: `Outcome` or
-//! `Refusal`. The chunked payload modes are refused, not ignored.
+//! `Refusal`. What a body in chunks owes is said in the outcome, and checked as it goes by.
 //! Knows nothing of consumers: which of them owns the credential is asked elsewhere.
 
 mod authorization;
 mod canonical;
+mod checksum;
+mod chunked;
 mod coverage;
 mod encode;
 mod key;
@@ -28,6 +30,7 @@ use crate::digest::sha256;
 use crate::refusal::Refusal;
 
 use canonical::{Canonical, write_string_to_sign};
+use chunked::Chain;
 use key::Scope;
 use payload::Payload;
 use presented::Carrier;
@@ -37,8 +40,11 @@ use stamp::Stamp;
 // Made once: a name that is looked up as text is parsed and folded each time.
 const DATE: HeaderName = HeaderName::from_static("x-amz-date");
 const CONTENT_SHA256: HeaderName = HeaderName::from_static("x-amz-content-sha256");
+const DECODED_LENGTH: HeaderName = HeaderName::from_static("x-amz-decoded-content-length");
+const TRAILER: HeaderName = HeaderName::from_static("x-amz-trailer");
 const SECURITY_TOKEN: HeaderName = HeaderName::from_static("x-amz-security-token");
 
+pub use chunked::{ChunkedBody, ChunkedDuty};
 pub use key::KeyRing;
 pub use payload::{BodyDuty, KnownBody};
 pub use presented::Presented;
@@ -46,7 +52,7 @@ pub use presigned::strip as strip_presigned;
 pub use sign::{SignError, SigningRequest, sign};
 
 /// What verifying came to, when nothing was refused.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
     /// The signature is right; the body may still owe a proof.
     Verified(BodyDuty),
@@ -140,9 +146,31 @@ pub fn verify(
         Ok(true)
     })?;
     match known {
-        true => payload.settle(body).map(Outcome::Verified),
+        true => {
+            let chain = || {
+                Some(Chain {
+                    key: keys.signing_key(presented.credential_id(), &scope)?,
+                    scope: scope_of_chunks(&stamp, &scope),
+                    previous: *presented.signature(),
+                })
+            };
+            let max_chunk_bytes = demand.max_buffered_body_bytes;
+            payload
+                .settle(call, body, max_chunk_bytes, chain)
+                .map(Outcome::Verified)
+        }
         false => Ok(Outcome::NeedsBody),
     }
+}
+
+/// What every chunk's string to sign repeats of the request's.
+fn scope_of_chunks(stamp: &Stamp, scope: &Scope<'_>) -> String {
+    let Scope {
+        day,
+        region,
+        service,
+    } = scope;
+    format!("{}\n{day}/{region}/{service}/aws4_request", stamp.text())
 }
 
 /// Local credentials are long-lived and come without a session token (AWS STS gives those to

@@ -6,11 +6,13 @@ use aws_lc_rs::constant_time::verify_slices_are_equal;
 use http::HeaderValue;
 
 use crate::call::{Body, Call};
-use crate::config::{SignatureDemand, SignatureProfile};
+use crate::config::{SignatureDemand, SignatureProfile, StreamingMode};
 use crate::refusal::Refusal;
 
+use super::checksum::Checksum;
+use super::chunked::{Chain, ChunkedDuty};
 use super::presented::Carrier;
-use super::{CONTENT_SHA256, encode, presigned};
+use super::{CONTENT_SHA256, DECODED_LENGTH, TRAILER, encode, presigned};
 
 /// What is known of the body when the signature is judged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,14 +25,17 @@ pub enum KnownBody {
     Hash([u8; 32]),
 }
 
-/// What the body still owes after the signature was found right.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// What the body still owes after the signature was found right. Until it has given that, the
+/// upstream must not see its end.
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[must_use]
 pub enum BodyDuty {
     /// Nothing.
     None,
-    /// Its SHA-256 must be this one; until that is known, the upstream must not see its end.
+    /// Its SHA-256 must be this one.
     Sha256([u8; 32]),
+    /// It comes in AWS's chunks, which are to be checked and taken off.
+    Chunked(Box<ChunkedDuty>),
 }
 
 /// The payload mode that a call chose and its policy allows.
@@ -42,6 +47,8 @@ pub(super) enum Payload {
     Unsigned,
     /// There is no header: the hash of the body itself is what was signed.
     Untold,
+    /// The body comes in chunks.
+    Streaming(StreamingMode),
 }
 
 /// SHA-256 of nothing.
@@ -70,16 +77,99 @@ impl KnownBody {
 
 /// The last line of a canonical request.
 pub(super) enum CanonicalLine {
-    Unsigned,
+    Word(&'static str),
     Hash([u8; 64]),
 }
 
 impl CanonicalLine {
     pub(super) fn as_bytes(&self) -> &[u8] {
         match self {
-            Self::Unsigned => b"UNSIGNED-PAYLOAD",
+            Self::Word(word) => word.as_bytes(),
             Self::Hash(digits) => digits,
         }
+    }
+}
+
+const UNSIGNED: &str = "UNSIGNED-PAYLOAD";
+const STREAMING: [(&str, StreamingMode); 3] = [
+    ("STREAMING-AWS4-HMAC-SHA256-PAYLOAD", StreamingMode::Signed),
+    (
+        "STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER",
+        StreamingMode::SignedTrailer,
+    ),
+    (
+        "STREAMING-UNSIGNED-PAYLOAD-TRAILER",
+        StreamingMode::UnsignedTrailer,
+    ),
+];
+
+fn streaming_mode(text: &[u8]) -> Option<StreamingMode> {
+    let found = STREAMING.iter().find(|(word, _)| word.as_bytes() == text);
+    found.map(|(_, mode)| *mode)
+}
+
+fn word_of(mode: StreamingMode) -> &'static str {
+    let found = STREAMING.iter().find(|(_, other)| *other == mode);
+    found.expect("every mode is in the table").0
+}
+
+/// A URL has no chunks; chunks that are not signed need TLS, as a body that is not signed does.
+fn allowed(
+    mode: StreamingMode,
+    carrier: &Carrier<'_>,
+    demand: &SignatureDemand,
+    secure: bool,
+) -> Result<Payload, Refusal> {
+    let by_header = matches!(carrier, Carrier::Header);
+    let covered = secure || mode != StreamingMode::UnsignedTrailer;
+    match by_header && covered && demand.streaming.contains(&mode) {
+        true => Ok(Payload::Streaming(mode)),
+        false => Err(Refusal::PayloadModeRefused),
+    }
+}
+
+/// `x-amz-decoded-content-length`, which coverage has found signed.
+fn decoded_length(call: &Call<'_>) -> Result<u64, &'static str> {
+    if call.body() == Body::Empty {
+        return Err("a chunked payload mode without a body");
+    }
+    let text = call.header(&DECODED_LENGTH);
+    let text = text.ok_or("x-amz-decoded-content-length is absent or sent twice")?;
+    let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let length = digits.then(|| text.parse().ok()).flatten();
+    length.ok_or("x-amz-decoded-content-length is no number")
+}
+
+/// The names in `x-amz-trailer`, lower-case.
+fn trailers(call: &Call<'_>, mode: StreamingMode) -> Result<Vec<String>, &'static str> {
+    let announced = call.headers().contains_key(TRAILER);
+    if mode == StreamingMode::Signed {
+        return match announced {
+            true => Err("x-amz-trailer in a payload mode without trailers"),
+            false => Ok(Vec::new()),
+        };
+    }
+    let text = call
+        .header(&TRAILER)
+        .ok_or("x-amz-trailer is absent or sent twice")?;
+    let names = text.split(',').map(|name| name.trim().to_ascii_lowercase());
+    let names: Vec<String> = names.collect();
+    let checksums = names
+        .iter()
+        .filter(|name| name.starts_with("x-amz-checksum-"));
+    if checksums.clone().any(|name| Checksum::of(name).is_none()) {
+        return Err("x-amz-trailer names an unknown checksum");
+    }
+    if mode == StreamingMode::UnsignedTrailer && checksums.count() == 0 {
+        return Err("x-amz-trailer names no checksum, and nothing else would cover the body");
+    }
+    match names
+        .iter()
+        .enumerate()
+        .any(|(at, name)| name.is_empty() || names[..at].contains(name))
+    {
+        true => Err("x-amz-trailer holds a name twice, or none"),
+        false => Ok(names),
     }
 }
 
@@ -125,17 +215,19 @@ impl Payload {
             b"UNSIGNED-PAYLOAD" if nothing_left_out => Ok(Self::Unsigned),
             b"UNSIGNED-PAYLOAD" if demand.unsigned_payload && secure => Ok(Self::Unsigned),
             b"UNSIGNED-PAYLOAD" => Err(Refusal::PayloadModeRefused),
-            // The chunked modes (`STREAMING-…`) are no hash either.
-            text => encode::unhex(text)
-                .map(Self::Told)
-                .ok_or(Refusal::PayloadModeRefused),
+            text => match (streaming_mode(text), encode::unhex(text)) {
+                (Some(mode), _) => allowed(mode, carrier, demand, secure),
+                (None, Some(hash)) => Ok(Self::Told(hash)),
+                (None, None) => Err(Refusal::PayloadModeRefused),
+            },
         }
     }
 
     /// The last line of the canonical request; `None` while the body must be read first.
     pub(super) fn canonical_line(self, body: KnownBody) -> Option<CanonicalLine> {
         match self {
-            Self::Unsigned => Some(CanonicalLine::Unsigned),
+            Self::Unsigned => Some(CanonicalLine::Word(UNSIGNED)),
+            Self::Streaming(mode) => Some(CanonicalLine::Word(word_of(mode))),
             Self::Told(hash) => Some(CanonicalLine::Hash(encode::hex(&hash))),
             Self::Untold => body
                 .hash()
@@ -143,10 +235,28 @@ impl Payload {
         }
     }
 
-    /// What the body owes, now that the signature is right.
-    pub(super) fn settle(self, body: KnownBody) -> Result<BodyDuty, Refusal> {
+    /// What the body owes, now that the signature is right; `chain` goes on from it.
+    pub(super) fn settle(
+        self,
+        call: &Call<'_>,
+        body: KnownBody,
+        max_chunk_bytes: u64,
+        chain: impl FnOnce() -> Option<Chain>,
+    ) -> Result<BodyDuty, Refusal> {
         match (self, body.hash()) {
             (Self::Unsigned | Self::Untold, _) => Ok(BodyDuty::None),
+            (Self::Streaming(mode), _) => {
+                let duty = ChunkedDuty {
+                    decoded_length: decoded_length(call).map_err(Refusal::SignatureMalformed)?,
+                    chain: match mode {
+                        StreamingMode::UnsignedTrailer => None,
+                        _ => Some(chain().ok_or(Refusal::Internal("a verified key is gone"))?),
+                    },
+                    trailers: trailers(call, mode).map_err(Refusal::SignatureMalformed)?,
+                    max_chunk_bytes,
+                };
+                Ok(BodyDuty::Chunked(Box::new(duty)))
+            }
             (Self::Told(told), None) => Ok(BodyDuty::Sha256(told)),
             (Self::Told(told), Some(read)) => match verify_slices_are_equal(&told, &read) {
                 Ok(()) => Ok(BodyDuty::None),

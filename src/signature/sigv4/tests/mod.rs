@@ -1,5 +1,6 @@
 //! A signed request to judge, whole or changed: what must verify, and what must not.
 
+mod chunked;
 mod presigned;
 mod refused;
 mod verified;
@@ -53,6 +54,7 @@ fn demand(profile: SignatureProfile, service: &str) -> SignatureDemand {
         region: "us-east-1".to_owned(),
         max_skew_secs: 300,
         unsigned_payload: false,
+        streaming: Vec::new(),
         max_expires_secs: None,
         max_buffered_body_bytes: 1000,
     }

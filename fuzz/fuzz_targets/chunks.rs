@@ -1,0 +1,115 @@
+//! Bodies in AWS's chunks: never a panic, the same end wherever the network cuts, and never an
+//! end before every announced byte.
+#![no_main]
+
+use std::sync::{Arc, OnceLock};
+
+use countersign::call::{Call, Parts};
+use countersign::clock::UtcTime;
+use countersign::config::{SignatureDemand, SignatureProfile, StreamingMode};
+use countersign::credential::{Credential, CredentialStore, Secret};
+use countersign::names::CredentialId;
+use countersign::signature::{
+    BodyDuty, ChunkedBody, ChunkedDuty, KeyRing, KnownBody, Outcome, SigningRequest, present, sign,
+    verify,
+};
+use http::{HeaderMap, HeaderName, HeaderValue};
+use libfuzzer_sys::fuzz_target;
+
+const MODES: [(&str, StreamingMode); 2] = [
+    ("STREAMING-AWS4-HMAC-SHA256-PAYLOAD", StreamingMode::Signed),
+    (
+        "STREAMING-UNSIGNED-PAYLOAD-TRAILER",
+        StreamingMode::UnsignedTrailer,
+    ),
+];
+
+fuzz_target!(|input: (bool, u8, &[u8])| {
+    static DUTIES: OnceLock<[ChunkedDuty; 2]> = OnceLock::new();
+    let (signed, cut, bytes) = input;
+    let duty =
+        &DUTIES.get_or_init(|| MODES.map(|(word, mode)| duty(word, mode)))[usize::from(!signed)];
+    let whole = read(duty, bytes, bytes.len().max(1));
+    assert_eq!(whole, read(duty, bytes, usize::from(cut).max(1)));
+    if let Ok((out, true)) = whole {
+        assert_eq!(out.len() as u64, duty.decoded_length());
+    }
+});
+
+/// The bytes that come out, and whether the end has come.
+fn read(duty: &ChunkedDuty, bytes: &[u8], cut: usize) -> Result<(Vec<u8>, bool), &'static str> {
+    let mut body = ChunkedBody::new(duty.clone());
+    let mut out = Default::default();
+    for piece in bytes.chunks(cut) {
+        body.push(piece, &mut out)
+            .map_err(|refusal| refusal.code())?;
+    }
+    Ok((out.to_vec(), body.is_done()))
+}
+
+/// What a signed request for three bytes leaves to be checked.
+fn duty(word: &str, mode: StreamingMode) -> ChunkedDuty {
+    let credential = Credential {
+        id: CredentialId::new("CSFUZZ"),
+        secret: Secret::new("a secret that no fuzzer finds".to_owned()),
+        not_before: None,
+        not_after: None,
+    };
+    let demand = SignatureDemand {
+        profile: SignatureProfile::S3,
+        service: "s3".to_owned(),
+        region: "us-east-1".to_owned(),
+        max_skew_secs: 300,
+        unsigned_payload: false,
+        streaming: vec![mode],
+        max_expires_secs: None,
+        max_buffered_body_bytes: 16,
+    };
+    let now = UtcTime::from_unix(1_440_938_160);
+    let own = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+    let mut fields = vec![own("x-amz-decoded-content-length", "3")];
+    if mode == StreamingMode::UnsignedTrailer {
+        fields.push(own("x-amz-trailer", "x-amz-checksum-crc32"));
+    }
+    let added = sign(&SigningRequest {
+        method: "PUT",
+        target: "/k",
+        authority: "a.example",
+        headers: &fields,
+        payload_hash: Some(word.to_owned()),
+        body: b"",
+        profile: demand.profile,
+        region: &demand.region,
+        service: &demand.service,
+        credential: &credential,
+        now,
+    });
+    fields.extend(added.expect("a signature"));
+    let mut headers = HeaderMap::new();
+    for (name, value) in &fields {
+        let name = HeaderName::from_bytes(name.as_bytes()).expect("a name");
+        headers.insert(name, HeaderValue::from_str(value).expect("a value"));
+    }
+    let call = Call::admit(&Parts {
+        method: "PUT",
+        target: b"/k",
+        authority: Some("a.example"),
+        headers: &headers,
+        ended: false,
+    });
+    let call = call.expect("a call");
+    let presented = present(&call).expect("one carrier").expect("a signature");
+    let keys = KeyRing::new(Arc::new(CredentialStore::from_credentials([credential])));
+    match verify(
+        &presented,
+        &call,
+        &demand,
+        &keys,
+        true,
+        now,
+        KnownBody::Unread,
+    ) {
+        Ok(Outcome::Verified(BodyDuty::Chunked(duty))) => *duty,
+        _ => unreachable!("the request is signed rightly"),
+    }
+}

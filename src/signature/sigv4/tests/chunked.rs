@@ -1,0 +1,319 @@
+//! Bodies in AWS's chunks: the worked examples of the S3 API Reference, and what chunks must not
+//! get away with.
+
+use aws_lc_rs::hmac;
+use bytes::BytesMut;
+use proptest::prelude::*;
+
+use super::super::chunked::{Chain, ChunkedBody, ChunkedDuty};
+use super::*;
+use crate::config::StreamingMode;
+
+const S3_ID: &str = "AKIAIOSFODNN7EXAMPLE";
+const S3_SECRET: &str = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY";
+const SEED: &str = "4f232c4386841ef735655705268965c44a0e4690baa4adea153f7db9fa80a0a9";
+const CHUNKS: [(usize, &str); 3] = [
+    (
+        65_536,
+        "ad80c730a21e5b8d04586a2213dd63b9a0e99e0e2307b0ade35a65485a288648",
+    ),
+    (
+        1024,
+        "0055627c9e194cb4542bae2aa5492e3c1575bbb81b612b7d234b86a503ef5497",
+    ),
+    (
+        0,
+        "b6c6ea8a5354eaf15b3cb7646744f4275b71ea724fed81ceb9323e279d449df9",
+    ),
+];
+const TRAILER_SIGNATURE: &str = "df5735bd9f3295cd9386572292562fefc93ba94e80a0a1ddcbd652c4e0a75e6c";
+
+/// The request of the worked example.
+fn example() -> Request {
+    let mut request = Request::get();
+    request.headers = HeaderMap::new();
+    request.method = "PUT";
+    request.target = "/examplebucket/chunkObject.txt".to_owned();
+    request.authority = "s3.amazonaws.com".to_owned();
+    request.credential = Some((S3_ID, S3_SECRET));
+    request.now = 1_369_353_600;
+    request.demand = demand(SignatureProfile::S3, "s3");
+    request.demand.streaming = vec![StreamingMode::Signed];
+    request.demand.max_buffered_body_bytes = 65_536;
+    request.known = Some(KnownBody::Unread);
+    for (name, value) in [
+        ("x-amz-date", "20130524T000000Z"),
+        ("x-amz-storage-class", "REDUCED_REDUNDANCY"),
+        ("x-amz-content-sha256", "STREAMING-AWS4-HMAC-SHA256-PAYLOAD"),
+        ("content-encoding", "aws-chunked"),
+        ("x-amz-decoded-content-length", "66560"),
+        ("content-length", "66824"),
+    ] {
+        request.set(name, value);
+    }
+    request.set(
+        "authorization",
+        &format!(
+            "AWS4-HMAC-SHA256 Credential={S3_ID}/20130524/us-east-1/s3/aws4_request, \
+             SignedHeaders=content-encoding;content-length;host;x-amz-content-sha256;x-amz-date;\
+             x-amz-decoded-content-length;x-amz-storage-class, Signature={SEED}"
+        ),
+    );
+    request
+}
+
+fn duty_of(request: &Request) -> ChunkedDuty {
+    match request.judge() {
+        Ok(Some(Outcome::Verified(BodyDuty::Chunked(duty)))) => *duty,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn framed(chunks: &[(usize, &str)], end: &str) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    for (size, signature) in chunks {
+        bytes.extend(format!("{size:x};chunk-signature={signature}\r\n").into_bytes());
+        bytes.resize(bytes.len() + size, b'a');
+        if *size > 0 {
+            bytes.extend_from_slice(b"\r\n");
+        }
+    }
+    bytes.extend_from_slice(end.as_bytes());
+    bytes
+}
+
+/// What comes of `bytes`, cut every `cut`; an error for a body that does not end.
+fn read(duty: &ChunkedDuty, bytes: &[u8], cut: usize) -> Result<Vec<u8>, Refusal> {
+    let mut body = ChunkedBody::new(duty.clone());
+    let mut out = BytesMut::new();
+    for piece in bytes.chunks(cut) {
+        body.push(piece, &mut out)?;
+    }
+    match body.is_done() {
+        true => Ok(out.to_vec()),
+        false => Err(Refusal::Malformed("not done")),
+    }
+}
+
+#[test]
+fn the_example_of_s3_is_read_however_it_is_cut() {
+    let duty = duty_of(&example());
+    let bytes = framed(&CHUNKS, "\r\n");
+    assert_eq!(bytes.len(), 66_824);
+    for cut in [1, 7, 1000, 66_824] {
+        assert!(read(&duty, &bytes, cut) == Ok(vec![b'a'; 66_560]), "{cut}");
+    }
+}
+
+#[test]
+fn nothing_of_a_chunk_comes_out_before_its_signature_was_right() {
+    let duty = duty_of(&example());
+    let mut bytes = framed(&CHUNKS, "\r\n");
+    let at = bytes.len() - 500;
+    bytes[at] = b'b';
+    let mut body = ChunkedBody::new(duty);
+    let mut out = BytesMut::new();
+    let end = body.push(&bytes, &mut out);
+    assert_eq!(
+        end,
+        Err(Refusal::SignatureMismatch("a chunk's signature is wrong"))
+    );
+    assert_eq!(out.len(), 65_536);
+}
+
+#[test]
+fn the_trailers_of_the_example_are_checked() {
+    let mut duty = duty_of(&example());
+    duty.trailers = ["first", "second", "third"].map(str::to_owned).to_vec();
+    let end = |second: &str, signature: &str| {
+        format!("first:1st\r\nThird: 3rd \n\r\nsecond:{second}\r\n{signature}\r\n")
+    };
+    let signed = format!("x-amz-trailer-signature:{TRAILER_SIGNATURE}\r\n");
+    let bytes = |end: &str| framed(&CHUNKS, end);
+    assert!(read(&duty, &bytes(&end("2nd", &signed)), 100).is_ok());
+    for wrong in [
+        end("3rd", &signed),
+        end("2nd", ""),
+        end("2nd", &signed.replace("df57", "df58")),
+        end("2nd", &format!("{signed}{signed}")),
+        end("2nd", &format!("fourth:4\r\n{signed}")),
+        end("2nd", &signed).replace("first:1st\r\n", ""),
+        format!("{signed}\r\n"),
+        "\r\n".to_owned(),
+    ] {
+        assert!(read(&duty, &bytes(&wrong), 100).is_err(), "{wrong}");
+    }
+}
+
+#[test]
+fn s5_a_chunked_mode_is_taken_only_where_the_policy_names_it() {
+    let right = example();
+    assert!(right.judge().is_ok());
+    let mut other = right.clone();
+    other.demand.streaming = vec![StreamingMode::SignedTrailer, StreamingMode::UnsignedTrailer];
+    assert_eq!(other.judge(), Err(Refusal::PayloadModeRefused));
+    for (word, mode) in [
+        (
+            "STREAMING-UNSIGNED-PAYLOAD-TRAILER",
+            StreamingMode::UnsignedTrailer,
+        ),
+        (
+            "STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER",
+            StreamingMode::SignedTrailer,
+        ),
+        (
+            "STREAMING-AWS4-ECDSA-P256-SHA256-PAYLOAD",
+            StreamingMode::Signed,
+        ),
+        ("STREAMING-AWS4-HMAC-SHA256-EVENTS", StreamingMode::Signed),
+        ("streaming-aws4-hmac-sha256-payload", StreamingMode::Signed),
+    ] {
+        let mut other = right.clone();
+        other.set("x-amz-content-sha256", word);
+        // In its own mode the signature is wrong; in every other the mode is.
+        other.demand.streaming = vec![mode];
+        assert!(other.judge().is_err(), "{word}");
+        other.demand.streaming = vec![StreamingMode::Signed];
+        assert!(other.judge().is_err(), "{word}");
+    }
+}
+
+#[test]
+fn a_chunked_request_says_how_long_its_body_is() {
+    for (name, value) in [
+        ("x-amz-decoded-content-length", ""),
+        ("x-amz-decoded-content-length", "+66560"),
+        ("x-amz-decoded-content-length", "0x10400"),
+        ("x-amz-trailer", "x-amz-checksum-crc32"),
+    ] {
+        let fields = [(name, value)];
+        let mode = Some("STREAMING-AWS4-HMAC-SHA256-PAYLOAD");
+        let mut request = Request::signed("PUT", "/k", &fields, mode);
+        request.demand.streaming = vec![StreamingMode::Signed];
+        request.known = Some(KnownBody::Unread);
+        request.is_malformed();
+    }
+    // The mode without a body: nobody would ever look at the chunks.
+    let mut request = example();
+    request.known = None;
+    request.headers.remove("content-length");
+    assert!(request.judge().is_err());
+}
+
+/// A duty for `length` bytes, signed or with `trailers`.
+fn duty(length: u64, signed: bool, trailers: &[&str]) -> ChunkedDuty {
+    let key = hmac::Key::new(hmac::HMAC_SHA256, b"key");
+    ChunkedDuty {
+        decoded_length: length,
+        chain: signed.then(|| Chain {
+            key,
+            scope: "scope".to_owned(),
+            previous: [7; 32],
+        }),
+        trailers: trailers.iter().map(|name| (*name).to_owned()).collect(),
+        max_chunk_bytes: 1000,
+    }
+}
+
+#[test]
+fn an_unsigned_body_is_covered_by_its_checksum() {
+    let duty = duty(9, false, &["x-amz-checksum-crc32"]);
+    let body = |end: &str| format!("4\r\n1234\r\n005\r\n56789\r\n0\r\n{end}").into_bytes();
+    let right = body("x-amz-checksum-crc32:y/Q5Jg==\r\n\r\n");
+    for cut in 1..=right.len() {
+        assert_eq!(read(&duty, &right, cut), Ok(b"123456789".to_vec()));
+    }
+    for length in 0..right.len() {
+        assert!(read(&duty, &right[..length], 3).is_err(), "{length}");
+    }
+    for (at, byte) in right.iter().enumerate() {
+        // The case of a trailer's name and leading zeros mean nothing.
+        for other in [byte ^ 1, byte ^ 0x10] {
+            let mut wrong = right.clone();
+            wrong[at] = other;
+            assert!(read(&duty, &wrong, 5).is_err(), "{at}");
+        }
+    }
+    for wrong in [
+        body("\r\n"),
+        body("x-amz-checksum-crc32:y/Q5Jg==\r\n"),
+        body("x-amz-checksum-crc32c:4waSgw==\r\n\r\n"),
+        body("x-amz-checksum-crc32:y/Q5Jg==\r\nx-amz-checksum-crc32:y/Q5Jg==\r\n\r\n"),
+        body("x-amz-checksum-crc32:y/Q5Jg==\r\nx-amz-trailer-signature:00\r\n\r\n"),
+        body("x-amz-checksum-crc32:y/Q5Jg==\r\n\r\nmore"),
+        b"9;chunk-signature=0\r\n123456789\r\n0\r\nx-amz-checksum-crc32:y/Q5Jg==\r\n\r\n".to_vec(),
+        b"+9\r\n123456789\r\n0\r\nx-amz-checksum-crc32:y/Q5Jg==\r\n\r\n".to_vec(),
+        b"fffffffffffffffff\r\n".to_vec(),
+        b"ffffffffffffffff\r\n".to_vec(),
+        vec![b'0'; 300],
+    ] {
+        let text = String::from_utf8_lossy(&wrong).into_owned();
+        assert!(read(&duty, &wrong, 5).is_err(), "{text}");
+    }
+}
+
+#[test]
+fn a_signed_chunk_larger_than_is_kept_is_refused() {
+    let line = format!("3e9;chunk-signature={}\r\n", "0".repeat(64));
+    let end = read(&duty(2000, true, &[]), line.as_bytes(), 9);
+    assert_eq!(end, Err(Refusal::BodyTooLarge));
+}
+
+/// Frames and signs as a signer does.
+fn sign_chunks(duty: &ChunkedDuty, chunks: &[Vec<u8>], crc: &str) -> Vec<u8> {
+    let chain = duty.chain.as_ref().unwrap();
+    let hex = |bytes: &[u8]| {
+        bytes
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect::<String>()
+    };
+    let mut previous = hex(&chain.previous);
+    let mut sign = |kind: &str, hashes: String| {
+        let text = format!(
+            "AWS4-HMAC-SHA256-{kind}\n{}\n{previous}\n{hashes}",
+            chain.scope
+        );
+        previous = hex(hmac::sign(&chain.key, text.as_bytes()).as_ref());
+        previous.clone()
+    };
+    let mut out = Vec::new();
+    for data in chunks.iter().map(Vec::as_slice).chain([&b""[..]]) {
+        let signature = sign("PAYLOAD", format!("{EMPTY}\n{}", hex(&sha256(data))));
+        out.extend(format!("{:x};chunk-signature={signature}\r\n", data.len()).into_bytes());
+        out.extend_from_slice(data);
+        if !data.is_empty() {
+            out.extend_from_slice(b"\r\n");
+        }
+    }
+    let trailer = format!("x-amz-checksum-crc32:{crc}\n");
+    let signature = sign("TRAILER", hex(&sha256(trailer.as_bytes())));
+    let end = format!(
+        "{}\r\nx-amz-trailer-signature:{signature}\r\n\r\n",
+        trailer.trim()
+    );
+    out.extend(end.into_bytes());
+    out
+}
+
+proptest! {
+    #[test]
+    fn what_is_signed_in_chunks_is_read_and_no_changed_byte_of_it_is(
+        chunks in proptest::collection::vec(proptest::collection::vec(any::<u8>(), 1..20), 0..4),
+        cut in 1usize..50,
+        place in any::<proptest::sample::Index>(),
+        flip in 0u8..5,
+    ) {
+        let whole = chunks.concat();
+        let duty = duty(whole.len() as u64, true, &["x-amz-checksum-crc32"]);
+        let crc = crc::Crc::<u32>::new(&crc::CRC_32_ISO_HDLC).checksum(&whole);
+        let crc = base64::Engine::encode(&base64::engine::general_purpose::STANDARD, crc.to_be_bytes());
+        let right = sign_chunks(&duty, &chunks, &crc);
+        prop_assert_eq!(read(&duty, &right, cut), Ok(whole));
+        let mut wrong = right.clone();
+        let at = place.index(wrong.len());
+        wrong[at] ^= 1 << flip;
+        prop_assert!(read(&duty, &wrong, cut).is_err());
+        prop_assert!(read(&duty, &right[..at], cut).is_err());
+    }
+}
