@@ -46,13 +46,20 @@ impl fmt::Debug for Secret {
     }
 }
 
+/// What verifies the signatures of a credential. One key is for one way of signing.
+#[derive(Clone, Debug)]
+pub enum Key {
+    /// A secret access key, from which SigV4's signing keys are derived.
+    Aws(Secret),
+}
+
 /// One signing key and the time in which it is good.
 #[derive(Clone, Debug)]
 pub struct Credential {
     /// Its public id, SigV4's access key id.
     pub id: CredentialId,
-    /// Its secret.
-    pub secret: Secret,
+    /// What verifies its signatures.
+    pub key: Key,
     /// Not good before this second.
     pub not_before: Option<UtcTime>,
     /// Not good after this second.
@@ -60,6 +67,23 @@ pub struct Credential {
 }
 
 impl Credential {
+    /// A credential for SigV4, good at any time.
+    pub fn aws(id: &str, secret: Secret) -> Self {
+        Self {
+            id: CredentialId::new(id),
+            key: Key::Aws(secret),
+            not_before: None,
+            not_after: None,
+        }
+    }
+
+    /// The secret access key, when it is one of SigV4's.
+    pub fn secret_access_key(&self) -> Option<&Secret> {
+        match &self.key {
+            Key::Aws(secret) => Some(secret),
+        }
+    }
+
     /// Whether the credential is good at `now`.
     pub fn is_live(&self, now: UtcTime) -> bool {
         self.not_before.is_none_or(|start| start <= now)
@@ -199,7 +223,7 @@ fn read_credential(mut table: Table<'_>) -> Option<Credential> {
     table.finish();
     Some(Credential {
         id: id?,
-        secret: secret?,
+        key: Key::Aws(secret?),
         not_before,
         not_after,
     })

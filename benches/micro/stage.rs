@@ -153,6 +153,7 @@ impl Request {
         demand: &SignatureDemand,
         now: UtcTime,
     ) -> Self {
+        let demand = demand.sigv4.as_ref().expect("SigV4");
         let mut request = Self::plain(target);
         let signed = sign(&SigningRequest {
             method: "GET",
@@ -164,7 +165,8 @@ impl Request {
             profile: demand.profile,
             region: &demand.region,
             service: &demand.service,
-            credential,
+            id: credential.id.as_str(),
+            secret: credential.secret_access_key().expect("a secret"),
             now,
         });
         for (name, value) in signed.expect("a signature") {

@@ -16,7 +16,7 @@ use crate::identity::{Caller, Identity, Shown};
 use crate::names::ConsumerName;
 use crate::refusal::Refusal;
 use crate::route::Hit;
-use crate::signature::{self, BodyDuty, KeyRing, KnownBody, Outcome};
+use crate::signature::{self, BodyDuty, Evidence, KeyRing, KnownBody, Outcome};
 
 use consumers::Consumers;
 
@@ -110,7 +110,7 @@ impl Authorizer {
         hit: Hit<'r>,
         caller: &Caller<'_>,
         call: &Call<'_>,
-        body: KnownBody,
+        body: KnownBody<'_>,
         now: UtcTime,
     ) -> Result<Verdict<'r>, Refusal> {
         let policy = self.policy(&hit);
@@ -175,29 +175,26 @@ impl Authorizer {
         demand: &SignatureDemand,
         caller: &Caller<'_>,
         call: &Call<'_>,
-        body: KnownBody,
+        body: KnownBody<'_>,
         now: UtcTime,
     ) -> Result<Signature, Refusal> {
-        let Some(presented) = signature::present(call)? else {
+        let Some(presented) = signature::present(call, demand)? else {
             return Ok(Signature::Absent);
         };
-        let outcome = signature::verify(
-            &presented,
+        let evidence = Evidence {
             call,
-            demand,
-            &self.keys,
-            caller.secure,
-            now,
             body,
-        )?;
-        match outcome {
+            secure: caller.secure,
+            now,
+        };
+        match signature::verify(&presented, &evidence, demand, &self.keys)? {
             Outcome::NeedsBody => Ok(Signature::NeedsBody(demand.max_buffered_body_bytes)),
-            Outcome::Verified(duty) => {
-                let consumer = self.consumers.by_credential(presented.credential_id());
+            Outcome::Verified(verified) => {
+                let consumer = self.consumers.by_credential(verified.credential.as_str());
                 let consumer = consumer.ok_or(Refusal::SignatureMismatch(
                     "the signature is right, but no consumer claims its credential",
                 ))?;
-                Ok(Signature::Right(consumer.clone(), duty))
+                Ok(Signature::Right(consumer.clone(), verified.duty))
             }
         }
     }

@@ -145,14 +145,14 @@ fn create(
         let text = "the credential would never be good: --not-after is over already, or before --not-before";
         return Ok(Err(text.to_owned()));
     }
+    let secret = draw_secret()?;
     let credential = Credential {
-        id: CredentialId::new(draw_id()?),
-        secret: draw_secret()?,
         not_before,
         not_after,
+        ..Credential::aws(&draw_id()?, secret.clone())
     };
     Ok(wrong_or(credential::append(file, &credential))?
-        .map(|()| introduce(config, consumer, &credential)))
+        .map(|()| introduce(config, consumer, &credential, &secret)))
 }
 
 fn find_consumer<'c>(config: &'c Config, name: &str) -> Result<&'c Consumer, String> {
@@ -185,7 +185,12 @@ fn check_room(consumer: &Consumer, store: &CredentialStore, now: UtcTime) -> Res
     ))
 }
 
-fn introduce(config: &Config, consumer: &Consumer, credential: &Credential) -> String {
+fn introduce(
+    config: &Config,
+    consumer: &Consumer,
+    credential: &Credential,
+    secret: &Secret,
+) -> String {
     let ids: Vec<String> = consumer
         .credentials
         .iter()
@@ -195,7 +200,7 @@ fn introduce(config: &Config, consumer: &Consumer, credential: &Credential) -> S
     format!(
         "access key id      {}\nsecret access key  {}\n\nThe secret is not shown again. Put this line into consumer \"{}\" of {} and reload:\n\n    credentials = [{}]",
         credential.id,
-        credential.secret.expose(),
+        secret.expose(),
         consumer.name,
         config.file.display(),
         ids.join(", ")

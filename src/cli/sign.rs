@@ -9,7 +9,7 @@ use http::HeaderMap;
 
 use crate::call::{Call, Parts};
 use crate::clock::UtcTime;
-use crate::config::{Config, Demand, Proof, SignatureDemand};
+use crate::config::{Config, Demand, Proof, SigV4Demand};
 use crate::credential::{Credential, CredentialStore};
 use crate::signature::{SigningRequest, sign};
 use crate::snapshot::Snapshot;
@@ -47,6 +47,8 @@ pub(super) fn run(options: &Options) -> anyhow::Result<ExitCode> {
     let store = store.context("the configuration names no credential_store in [gateway]")?;
     let store = CredentialStore::load(store)?;
     let credential = choose(&store, options.credential.as_deref())?;
+    let secret = credential.secret_access_key();
+    let secret = secret.context("the credential is none for SigV4")?;
     let url = parse_url(&options.url)?;
     let demand = demand(&config, &options.method, &url.authority, &url.target)?;
     let body = match &options.body {
@@ -63,7 +65,8 @@ pub(super) fn run(options: &Options) -> anyhow::Result<ExitCode> {
         profile: demand.profile,
         region: &demand.region,
         service: &demand.service,
-        credential,
+        id: credential.id.as_str(),
+        secret,
         now: UtcTime::now(),
     })?;
     for (name, value) in headers {
@@ -93,7 +96,7 @@ fn demand(
     method: &str,
     authority: &str,
     target: &str,
-) -> anyhow::Result<SignatureDemand> {
+) -> anyhow::Result<SigV4Demand> {
     let snapshot = Snapshot::build(config, None)?;
     let headers = HeaderMap::new();
     let call = Call::admit(&Parts {
@@ -114,7 +117,10 @@ fn demand(
         | Demand::AnyOf(Proof {
             signature: Some(demand),
             ..
-        }) => Ok(demand.clone()),
+        }) => demand
+            .sigv4
+            .clone()
+            .with_context(|| format!("route \"{}\" takes no SigV4 signature", hit.route().name)),
         _ => bail!("route \"{}\" asks for no signature", hit.route().name),
     }
 }

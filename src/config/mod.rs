@@ -11,6 +11,7 @@ mod policy;
 mod process;
 mod request_limits;
 mod route;
+mod signature;
 
 use std::path::{Path, PathBuf};
 
@@ -22,12 +23,13 @@ pub use integration::{HttpProxy, Integration, IntegrationKind, Mock, TargetAddre
 pub use listener::{
     CertificateFiles, ClientCertificate, ClientCertificateMode, Listener, ListenerTls, TlsVersion,
 };
-pub use policy::{
-    Demand, MAX_EXPIRES_SECS, Policy, Proof, SignatureDemand, SignatureProfile, StreamingMode,
-};
+pub use policy::{Demand, Policy, Proof};
 pub use process::{AccessLog, Process};
 pub use request_limits::RequestLimits;
 pub use route::{Route, RouteHost, RouteMethods};
+pub use signature::{
+    MAX_EXPIRES_SECS, SigV4Demand, SignatureDemand, SignatureProfile, StreamingMode,
+};
 
 /// A valid configuration. Paths in it are absolute or relative to the working directory:
 /// what the file says relative to itself has been resolved.

@@ -355,5 +355,7 @@ fn signs_as_aws(demand: &Demand) -> bool {
         return false;
     };
     let signature = proof.signature.as_ref();
-    signature.is_some_and(|signature| signature.profile == SignatureProfile::Aws)
+    signature
+        .and_then(|signature| signature.sigv4.as_ref())
+        .is_some_and(|sigv4| sigv4.profile == SignatureProfile::Aws)
 }

@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 
 use crate::call::{Body, Call};
 use crate::clock::UtcTime;
-use crate::config::{Demand, Policy, Proof, SignatureDemand, SignatureProfile};
+use crate::config::{Demand, Policy, Proof, SigV4Demand, SignatureDemand, SignatureProfile};
 use crate::identity::{Caller, Identity, Shown};
 use crate::refusal::Refusal;
 use crate::signature::KnownBody;
@@ -149,11 +149,20 @@ fn proofs(proof: &Proof, joint: &str) -> String {
 }
 
 fn signature(demand: &SignatureDemand) -> String {
+    let schemes = [demand.sigv4.as_ref().map(sigv4)];
+    schemes
+        .into_iter()
+        .flatten()
+        .collect::<Vec<_>>()
+        .join(" or ")
+}
+
+fn sigv4(demand: &SigV4Demand) -> String {
     let profile = match demand.profile {
         SignatureProfile::Aws => "aws",
         SignatureProfile::S3 => "s3",
     };
-    let SignatureDemand {
+    let SigV4Demand {
         service, region, ..
     } = demand;
     let url = match demand.max_expires_secs {

@@ -42,7 +42,7 @@ pub struct Circumstances<'a> {
     /// What the connection shows.
     pub caller: Caller<'a>,
     /// What is known of the body.
-    pub body: KnownBody,
+    pub body: KnownBody<'a>,
     /// The largest body of the listener.
     pub max_body_bytes: u64,
     /// The time of the request.
