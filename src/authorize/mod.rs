@@ -9,14 +9,13 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use crate::call::Call;
-use crate::clock::UtcTime;
 use crate::config::{Config, Demand, Policy, Proof, SignatureDemand};
 use crate::credential::CredentialStore;
 use crate::identity::{Caller, Identity, Shown};
 use crate::names::ConsumerName;
 use crate::refusal::Refusal;
 use crate::route::Hit;
-use crate::signature::{self, BodyDuty, Evidence, KeyRing, KnownBody, Outcome};
+use crate::signature::{self, BodyDuty, Evidence, KeyRing, Outcome, Working};
 
 use consumers::Consumers;
 
@@ -109,9 +108,7 @@ impl Authorizer {
         &self,
         hit: Hit<'r>,
         caller: &Caller<'_>,
-        call: &Call<'_>,
-        body: KnownBody<'_>,
-        now: UtcTime,
+        evidence: &Evidence<'_>,
     ) -> Result<Verdict<'r>, Refusal> {
         let policy = self.policy(&hit);
         let (proof, all) = match &policy.demand {
@@ -120,11 +117,11 @@ impl Authorizer {
             Demand::AnyOf(proof) => (proof, false),
         };
         let by_certificate = match proof.certificate {
-            true => self.check_certificate(caller, call, all)?,
+            true => self.check_certificate(caller, evidence.call, all)?,
             false => None,
         };
         let signature = match &proof.signature {
-            Some(demand) => self.check_signature(demand, caller, call, body, now)?,
+            Some(demand) => self.check_signature(demand, evidence)?,
             None => Signature::Absent,
         };
         if all && proof.signature.is_some() && matches!(signature, Signature::Absent) {
@@ -144,6 +141,34 @@ impl Authorizer {
             Some(admitted) if !admitted.contains(&consumer) => Err(Refusal::ConsumerNotAllowed),
             _ => Ok(permitted(hit, Some(consumer), duty)),
         }
+    }
+
+    /// What the signature of a call is checked against; `None` when it has none, or the policy
+    /// looks at none.
+    pub fn workings(
+        &self,
+        hit: &Hit<'_>,
+        evidence: &Evidence<'_>,
+    ) -> Option<Result<Vec<Working>, Refusal>> {
+        let demand = self.policy(hit).demand.signature()?;
+        match signature::present(evidence.call, demand) {
+            Ok(presented) => Some(signature::workings(&presented?, evidence, demand)),
+            Err(refusal) => Some(Err(refusal)),
+        }
+    }
+
+    /// What the signature of a refused call was checked against, for the log, when the consumer
+    /// whose credential it claims to use has that told.
+    pub fn explain(
+        &self,
+        hit: &Hit<'_>,
+        evidence: &Evidence<'_>,
+    ) -> Option<(&ConsumerName, Vec<Working>)> {
+        let demand = self.policy(hit).demand.signature()?;
+        let presented = signature::present(evidence.call, demand).ok()??;
+        let consumer = self.consumers.explained(presented.credential_id())?;
+        let workings = signature::workings(&presented, evidence, demand).ok()?;
+        Some((consumer, workings))
     }
 
     /// `None` when there is no certificate of a consumer and `must` is false.
@@ -173,21 +198,12 @@ impl Authorizer {
     fn check_signature(
         &self,
         demand: &SignatureDemand,
-        caller: &Caller<'_>,
-        call: &Call<'_>,
-        body: KnownBody<'_>,
-        now: UtcTime,
+        evidence: &Evidence<'_>,
     ) -> Result<Signature, Refusal> {
-        let Some(presented) = signature::present(call, demand)? else {
+        let Some(presented) = signature::present(evidence.call, demand)? else {
             return Ok(Signature::Absent);
         };
-        let evidence = Evidence {
-            call,
-            body,
-            secure: caller.secure,
-            now,
-        };
-        match signature::verify(&presented, &evidence, demand, &self.keys)? {
+        match signature::verify(&presented, evidence, demand, &self.keys)? {
             Outcome::NeedsBody => Ok(Signature::NeedsBody(demand.max_buffered_body_bytes)),
             Outcome::Verified(verified) => {
                 let consumer = self.consumers.by_credential(verified.credential.as_str());

@@ -4,9 +4,11 @@
 mod check;
 mod credentials;
 mod demo;
+mod recorded;
 mod routes;
 mod run;
 mod sign;
+mod verify;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -39,6 +41,8 @@ enum Command {
     Routes(routes::Command),
     /// Sign a request as a caller would, and print the headers in curl's form.
     Sign(sign::Options),
+    /// Judge a recorded request, and show what its signature is checked against.
+    Verify(verify::Options),
     /// Make, list and retire the signing keys of consumers.
     #[command(subcommand)]
     Credentials(credentials::Command),
@@ -67,6 +71,7 @@ impl Cli {
             Command::Check(file) => check::run(&file.config),
             Command::Routes(command) => routes::run(command),
             Command::Sign(options) => sign::run(options),
+            Command::Verify(options) => verify::run(options),
             Command::Credentials(command) => credentials::run(command),
         };
         done.unwrap_or_else(|error| {

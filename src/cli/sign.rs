@@ -9,7 +9,7 @@ use http::HeaderMap;
 
 use crate::call::{Call, Parts};
 use crate::clock::UtcTime;
-use crate::config::{Config, Demand, Proof, SigV4Demand};
+use crate::config::{Config, SigV4Demand};
 use crate::credential::{Credential, CredentialStore};
 use crate::signature::{SigningRequest, sign};
 use crate::snapshot::Snapshot;
@@ -109,15 +109,8 @@ fn demand(
     let call = call.map_err(|why| anyhow::anyhow!("this is no request: {}", why.0))?;
     let hit = snapshot.routes().find(&call);
     let hit = hit.map_err(|refusal| anyhow::anyhow!("refused: {}", refusal.message()))?;
-    match &snapshot.authorizer().policy(&hit).demand {
-        Demand::AllOf(Proof {
-            signature: Some(demand),
-            ..
-        })
-        | Demand::AnyOf(Proof {
-            signature: Some(demand),
-            ..
-        }) => demand
+    match snapshot.authorizer().policy(&hit).demand.signature() {
+        Some(demand) => demand
             .sigv4
             .clone()
             .with_context(|| format!("route \"{}\" takes no SigV4 signature", hit.route().name)),

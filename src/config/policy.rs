@@ -31,6 +31,16 @@ pub enum Demand {
     AnyOf(Proof),
 }
 
+impl Demand {
+    /// How a signature must be made, when one is taken.
+    pub fn signature(&self) -> Option<&SignatureDemand> {
+        match self {
+            Self::Open => None,
+            Self::AllOf(proof) | Self::AnyOf(proof) => proof.signature.as_ref(),
+        }
+    }
+}
+
 /// The proofs that a policy takes; at least one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Proof {

@@ -349,6 +349,15 @@ fn decide(
     );
     request.decided_in += started.elapsed();
     request.route = decided.route;
+    if let Some(explained) = decided.explained {
+        // As one line, whatever a caller sent: `text` is escaped.
+        tracing::info!(
+            request_id = request.id.as_str(),
+            consumer = %explained.consumer,
+            checked_against = ?explained.text,
+            "A signature was refused."
+        );
+    }
     decided.outcome.map(|decision| (call.body(), decision))
 }
 

@@ -3,8 +3,10 @@
 //! Knows nothing of routes, consumers or Pingora; the time is handed in.
 
 mod body;
+mod compare;
 mod keys;
 mod sigv4;
+mod workings;
 
 use crate::call::Call;
 use crate::clock::UtcTime;
@@ -13,8 +15,10 @@ use crate::names::CredentialId;
 use crate::refusal::Refusal;
 
 pub use body::{BodyDuty, KnownBody};
+pub use compare::{Comparison, Difference, compare};
 pub use keys::KeyRing;
 pub use sigv4::{ChunkedBody, ChunkedDuty, SignError, SigningRequest, sign, strip_presigned};
+pub use workings::{Working, WorkingKind, for_log, workings};
 
 /// What is judged, and what is known around it.
 #[derive(Clone, Copy)]
@@ -34,6 +38,15 @@ pub struct Evidence<'a> {
 pub enum Presented<'a> {
     /// AWS Signature Version 4.
     SigV4(sigv4::Presented<'a>),
+}
+
+impl Presented<'_> {
+    /// The id of the credential that it claims to be of.
+    pub fn credential_id(&self) -> &str {
+        match self {
+            Self::SigV4(presented) => presented.credential_id(),
+        }
+    }
 }
 
 /// What verifying came to, when nothing was refused.

@@ -9,6 +9,7 @@ mod bodies;
 mod callers;
 mod certificates;
 mod commands;
+mod explain;
 mod framing;
 mod headers;
 mod http2;

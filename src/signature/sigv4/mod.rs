@@ -19,6 +19,7 @@ mod stamp;
 #[cfg(test)]
 mod tests;
 mod uri;
+mod workings;
 
 use http::HeaderName;
 use http::header::AUTHORIZATION;
@@ -50,6 +51,7 @@ pub(super) use key::SigningKeys;
 pub use presented::Presented;
 pub use presigned::strip as strip_presigned;
 pub use sign::{SignError, SigningRequest, sign};
+pub(super) use workings::workings;
 
 /// Finds the one signature that `call` presents; `None` when there is none of AWS's family.
 ///
@@ -182,6 +184,15 @@ fn refuse_session_token(
     }))
 }
 
+/// The scope that is demanded of a request signed then.
+fn scope_of<'a>(stamp: &'a Stamp, demand: &'a SigV4Demand) -> Scope<'a> {
+    Scope {
+        day: stamp.day(),
+        region: &demand.region,
+        service: &demand.service,
+    }
+}
+
 /// The scope as it stands in the credential and in the string to sign.
 impl Presented<'_> {
     fn scope_demanded<'a>(
@@ -189,11 +200,7 @@ impl Presented<'_> {
         stamp: &'a Stamp,
         demand: &'a SigV4Demand,
     ) -> Result<Scope<'a>, Refusal> {
-        let scope = Scope {
-            day: stamp.day(),
-            region: &demand.region,
-            service: &demand.service,
-        };
+        let scope = scope_of(stamp, demand);
         match self.scope() == scope {
             true => Ok(scope),
             false => Err(Refusal::SignatureScope),
