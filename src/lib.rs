@@ -17,6 +17,7 @@ pub mod limit;
 // 4: Hit, identity and signature → Permit
 pub mod authorize;
 // 3: who called, whom we trust, which route, is the signature right; how events look
+pub mod credential_source;
 pub mod identity;
 pub mod response;
 pub mod route;

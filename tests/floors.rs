@@ -12,6 +12,7 @@ const FLOORS: &[(&str, u8)] = &[
     ("integration", 6),
     ("limit", 5),
     ("authorize", 4),
+    ("credential_source", 3),
     ("identity", 3),
     ("response", 3),
     ("route", 3),

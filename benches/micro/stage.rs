@@ -105,7 +105,7 @@ impl Stage {
                 &demand,
                 now,
             ),
-            snapshot: Snapshot::build(&config, None).expect("a snapshot"),
+            snapshot: Snapshot::build(config, Vec::new(), None).expect("a snapshot"),
             keys: KeyRing::new(Arc::new(store)),
             identity: Identity::parse(&certificate).expect("an identity"),
             demand,

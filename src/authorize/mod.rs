@@ -4,20 +4,23 @@
 //! a `Permit`, and only [`Authorizer::check`] makes one.
 
 mod consumers;
+mod usage;
 
 use std::net::IpAddr;
 use std::sync::Arc;
 
 use crate::call::Call;
+use crate::clock::UtcTime;
 use crate::config::{Config, Demand, Policy, Proof, SignatureDemand};
-use crate::credential::CredentialStore;
+use crate::credential::{Credential, CredentialStore};
 use crate::identity::{Caller, Identity, Shown};
 use crate::names::ConsumerName;
 use crate::refusal::Refusal;
 use crate::route::Hit;
-use crate::signature::{self, BodyDuty, Evidence, KeyRing, Outcome, Working};
+use crate::signature::{self, BodyDuty, Evidence, KeyRing, Outcome, Verified, Working};
 
 use consumers::Consumers;
+use usage::Usage;
 
 /// Policies, consumers and keys, compiled.
 pub struct Authorizer {
@@ -25,6 +28,19 @@ pub struct Authorizer {
     /// The policy of each route, by the route's place in the configuration.
     policies: Vec<Arc<Policy>>,
     keys: KeyRing,
+    usage: Usage,
+}
+
+/// A credential and how it has been used since the process started.
+pub struct CredentialState<'a> {
+    /// The credential.
+    pub credential: &'a Credential,
+    /// Whose it is; `None` when no consumer names it.
+    pub consumer: Option<&'a ConsumerName>,
+    /// Requests that were permitted with it.
+    pub uses: u64,
+    /// When the last of them came.
+    pub last_used: Option<UtcTime>,
 }
 
 /// The proof that a call may take its route.
@@ -68,13 +84,14 @@ pub enum Verdict<'r> {
 /// What a signature came to.
 enum Signature {
     Absent,
-    Right(ConsumerName, BodyDuty),
+    Right(ConsumerName, Verified),
     NeedsBody(u64),
 }
 
 impl Authorizer {
-    /// Compiles a valid configuration.
-    pub fn new(config: &Config, store: Arc<CredentialStore>) -> Self {
+    /// Compiles a valid configuration; what is known of credentials is taken over from
+    /// `previous`.
+    pub fn new(config: &Config, store: Arc<CredentialStore>, previous: Option<&Self>) -> Self {
         let policies = config.policies.iter().cloned().map(Arc::new);
         let policies: Vec<Arc<Policy>> = policies.collect();
         let of_route = |name: &_| policies.iter().find(|policy| policy.name == *name);
@@ -86,8 +103,22 @@ impl Authorizer {
                 .map(|route| of_route(&route.policy).expect("Config::load checks the policy"))
                 .cloned()
                 .collect(),
+            usage: Usage::new(&store, previous.map(|before| &before.usage)),
             keys: KeyRing::new(store),
         }
+    }
+
+    /// Every credential, and how it has been used.
+    pub fn credentials(&self) -> impl Iterator<Item = CredentialState<'_>> {
+        self.keys.store().iter().map(|credential| {
+            let (uses, last_used) = self.usage.of(&credential.id);
+            CredentialState {
+                credential,
+                consumer: self.consumers.by_credential(credential.id.as_str()),
+                uses,
+                last_used,
+            }
+        })
     }
 
     /// The policy of a route.
@@ -127,20 +158,27 @@ impl Authorizer {
         if all && proof.signature.is_some() && matches!(signature, Signature::Absent) {
             return Err(Refusal::SignatureRequired);
         }
-        let (by_signature, duty) = match signature {
-            Signature::Absent => (None, BodyDuty::None),
-            Signature::Right(consumer, duty) => (Some(consumer), duty),
+        let verified = match signature {
+            Signature::Absent => None,
+            Signature::Right(consumer, verified) => Some((consumer, verified)),
             Signature::NeedsBody(limit) => return Ok(Verdict::NeedsBody { limit }),
         };
-        let consumer = match (by_certificate.cloned(), by_signature) {
+        let by_signature = verified.as_ref().map(|(consumer, _)| consumer);
+        let consumer = match (by_certificate, by_signature) {
             (Some(one), Some(other)) if one != other => return Err(Refusal::ConsumerMismatch),
-            (Some(consumer), _) | (None, Some(consumer)) => consumer,
+            (Some(consumer), _) | (None, Some(consumer)) => consumer.clone(),
             (None, None) => return Err(nothing_shown(proof, caller)),
         };
-        match &policy.consumers {
-            Some(admitted) if !admitted.contains(&consumer) => Err(Refusal::ConsumerNotAllowed),
-            _ => Ok(permitted(hit, Some(consumer), duty)),
+        if let Some(admitted) = &policy.consumers
+            && !admitted.contains(&consumer)
+        {
+            return Err(Refusal::ConsumerNotAllowed);
         }
+        let Some((_, verified)) = verified else {
+            return Ok(permitted(hit, Some(consumer), BodyDuty::None));
+        };
+        self.usage.note(&verified.credential, evidence.now);
+        Ok(permitted(hit, Some(consumer), verified.duty))
     }
 
     /// What the signature of a call is checked against; `None` when it has none, or the policy
@@ -210,7 +248,7 @@ impl Authorizer {
                 let consumer = consumer.ok_or(Refusal::SignatureMismatch(
                     "the signature is right, but no consumer claims its credential",
                 ))?;
-                Ok(Signature::Right(consumer.clone(), verified.duty))
+                Ok(Signature::Right(consumer.clone(), verified))
             }
         }
     }

@@ -10,11 +10,16 @@ mod run;
 mod sign;
 mod verify;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 use tracing_subscriber::EnvFilter;
+
+use crate::config::Config;
+use crate::credential_source;
+use crate::problem::Problems;
+use crate::snapshot::Snapshot;
 
 /// A gateway that checks client certificates and request signatures before anything reaches
 /// the server behind it.
@@ -79,6 +84,13 @@ impl Cli {
             ExitCode::from(1)
         })
     }
+}
+
+/// The road of `run`, up to where it would serve: everything that `file` names is opened.
+fn open(file: &Path) -> Result<Snapshot, Problems> {
+    let config = Config::load(file)?;
+    let fetched = credential_source::fetch_and_wait(&config)?;
+    Snapshot::build(config, fetched, None)
 }
 
 /// Operational log on standard error; `COUNTERSIGN_LOG` takes tracing's filter syntax.

@@ -13,7 +13,6 @@ use crate::config::{Config, Route, RouteMethods};
 use crate::flow::explain::{Showing, explain};
 use crate::identity::Identity;
 use crate::signature::KnownBody;
-use crate::snapshot::Snapshot;
 use crate::tls::read_bundle;
 
 use super::ConfigFile;
@@ -90,8 +89,7 @@ fn methods(methods: &RouteMethods) -> String {
 }
 
 fn explain_request(request: &Request) -> anyhow::Result<ExitCode> {
-    let config = Config::load(&request.file.config)?;
-    let snapshot = Snapshot::build(&config, None)?;
+    let snapshot = super::open(&request.file.config)?;
     let identity = identity(request.certificate.as_deref())?;
     let url = parse_url(&request.url)?;
     let headers = HeaderMap::new();

@@ -10,10 +10,8 @@ use clap::Args;
 
 use crate::call::{Call, Parts};
 use crate::clock::UtcTime;
-use crate::config::Config;
 use crate::flow::explain::{Showing, explain, workings};
 use crate::signature::{Comparison, Difference, KnownBody, Working, compare};
-use crate::snapshot::Snapshot;
 
 use super::{ConfigFile, recorded, routes};
 
@@ -45,8 +43,7 @@ pub(super) struct Options {
 
 /// Judges; 1 when the request would be refused.
 pub(super) fn run(options: &Options) -> anyhow::Result<ExitCode> {
-    let config = Config::load(&options.file.config)?;
-    let snapshot = Snapshot::build(&config, None)?;
+    let snapshot = super::open(&options.file.config)?;
     let identity = routes::identity(options.certificate.as_deref())?;
     let now = match &options.at {
         None => UtcTime::now(),

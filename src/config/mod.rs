@@ -4,7 +4,9 @@
 //! opened when a snapshot is built.
 
 mod consumer;
+mod credential_source;
 mod declared;
+mod endpoint;
 mod integration;
 mod listener;
 mod policy;
@@ -19,6 +21,7 @@ use crate::document::{self, Document, Table};
 use crate::problem::Problems;
 
 pub use consumer::{CertificateMatch, Consumer};
+pub use credential_source::CredentialSource;
 pub use integration::{HttpProxy, Integration, IntegrationKind, Mock, TargetAddress, UpstreamTls};
 pub use listener::{
     CertificateFiles, ClientCertificate, ClientCertificateMode, Listener, ListenerTls, TlsVersion,
@@ -41,6 +44,8 @@ pub struct Config {
     pub process: Process,
     /// At least one.
     pub listeners: Vec<Listener>,
+    /// Where credentials are kept besides the store in a file.
+    pub credential_sources: Vec<CredentialSource>,
     /// The known callers.
     pub consumers: Vec<Consumer>,
     /// What routes may demand; always holds `open`, which is first.
@@ -71,7 +76,9 @@ fn read(mut root: Table<'_>) -> Config {
     let base = file.parent().unwrap_or(Path::new("")).to_owned();
     let process = process::read(&mut root, &base);
     let listeners = listener::read(&mut root, &base, process.admin);
-    let (consumers, consumer_names) = consumer::read(&mut root, process.credential_store.is_some());
+    let credential_sources = credential_source::read(&mut root);
+    let has_store = process.credential_store.is_some() || !credential_sources.is_empty();
+    let (consumers, consumer_names) = consumer::read(&mut root, has_store);
     let (policies, policy_names) = policy::read(&mut root, &consumer_names, &listeners);
     let (integrations, integration_names) = integration::read(&mut root, &base);
     let known = route::Known {
@@ -85,6 +92,7 @@ fn read(mut root: Table<'_>) -> Config {
         file,
         process,
         listeners,
+        credential_sources,
         consumers,
         policies,
         routes,
