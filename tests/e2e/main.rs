@@ -9,6 +9,7 @@ mod bodies;
 mod callers;
 mod certificates;
 mod commands;
+mod credentials;
 mod explain;
 mod framing;
 mod headers;

@@ -2,7 +2,7 @@
 //! own metrics, when each credential was last used.
 
 use std::collections::HashMap;
-use std::io::{Read as _, Write as _};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
@@ -101,8 +101,22 @@ impl Used {
         stream.set_read_timeout(Some(PATIENCE)).ok()?;
         let request = "GET /metrics HTTP/1.1\r\nHost: admin\r\nConnection: close\r\n\r\n";
         stream.write_all(request.as_bytes()).ok()?;
+        let mut lines = BufReader::new(stream);
+        let mut length = 0;
+        loop {
+            let mut line = String::new();
+            lines.by_ref().take(MAX_BYTES).read_line(&mut line).ok()?;
+            match line.trim_end().split_once(':') {
+                Some((name, value)) if name.eq_ignore_ascii_case("content-length") => {
+                    length = value.trim().parse().ok()?;
+                }
+                None if line.trim_end().is_empty() => break,
+                _ => {}
+            }
+        }
         let mut text = String::new();
-        stream.take(MAX_BYTES).read_to_string(&mut text).ok()?;
+        let length = MAX_BYTES.min(length);
+        lines.take(length).read_to_string(&mut text).ok()?;
         Some(Self::read(&text))
     }
 

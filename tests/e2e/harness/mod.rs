@@ -6,6 +6,7 @@
 pub mod client;
 pub mod gateway;
 pub mod http2;
+pub mod moto;
 pub mod nginx;
 pub mod pki;
 pub mod recorder;
