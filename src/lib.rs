@@ -29,6 +29,7 @@ pub mod config;
 pub mod credential;
 pub mod refusal;
 // 1: words and times
+pub mod bundle;
 pub mod clock;
 pub mod digest;
 pub mod document;
