@@ -9,6 +9,7 @@ mod integration;
 mod listener;
 mod policy;
 mod process;
+mod replay_memory;
 mod request_limits;
 mod route;
 
@@ -26,6 +27,7 @@ pub use policy::{
     Demand, MAX_EXPIRES_SECS, Policy, Proof, SignatureDemand, SignatureProfile, StreamingMode,
 };
 pub use process::{AccessLog, Process};
+pub use replay_memory::{OnStoreDown, ReplayMemory, ReplayStore, StoreServer};
 pub use request_limits::RequestLimits;
 pub use route::{Route, RouteHost, RouteMethods};
 
@@ -37,6 +39,8 @@ pub struct Config {
     pub file: PathBuf,
     /// What holds for the process: threads, drain, admin listener, access log.
     pub process: Process,
+    /// How used signatures are remembered.
+    pub replay_memory: ReplayMemory,
     /// At least one.
     pub listeners: Vec<Listener>,
     /// The known callers.
@@ -68,6 +72,7 @@ fn read(mut root: Table<'_>) -> Config {
     let file = root.document().file().to_owned();
     let base = file.parent().unwrap_or(Path::new("")).to_owned();
     let process = process::read(&mut root, &base);
+    let replay_memory = replay_memory::read(&mut root, &base);
     let listeners = listener::read(&mut root, &base, process.admin);
     let (consumers, consumer_names) = consumer::read(&mut root, process.credential_store.is_some());
     let (policies, policy_names) = policy::read(&mut root, &consumer_names, &listeners);
@@ -82,6 +87,7 @@ fn read(mut root: Table<'_>) -> Config {
     Config {
         file,
         process,
+        replay_memory,
         listeners,
         consumers,
         policies,
