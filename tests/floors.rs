@@ -13,6 +13,7 @@ const FLOORS: &[(&str, u8)] = &[
     ("limit", 5),
     ("authorize", 4),
     ("identity", 3),
+    ("replay", 3),
     ("response", 3),
     ("route", 3),
     ("signature", 3),
