@@ -222,8 +222,12 @@ pub fn check_consumer(
     }
 }
 
-/// The text of `file`, which only its owner may read, write or run.
-fn read_private(file: &Path) -> Result<Zeroizing<String>, Problems> {
+/// The text of `file`, which only its owner may read, write or run: this store, or the password
+/// of another one.
+///
+/// # Errors
+/// That others than the owner can reach it, with the cure, or that it cannot be read.
+pub fn read_private(file: &Path) -> Result<Zeroizing<String>, Problems> {
     let unreadable =
         |error: std::io::Error| Problems::with_file(file, format!("cannot be read: {error}"));
     let mut open = File::open(file).map_err(unreadable)?;

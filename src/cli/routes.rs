@@ -7,13 +7,13 @@ use anyhow::{Context as _, bail};
 use clap::{Args, Subcommand};
 use http::{HeaderMap, Uri};
 
+use crate::bundle::read_bundle;
 use crate::call::{Call, Parts};
 use crate::clock::UtcTime;
 use crate::config::{Config, Route, RouteMethods};
 use crate::flow::explain::{Showing, explain};
 use crate::identity::Identity;
 use crate::signature::KnownBody;
-use crate::tls::read_bundle;
 
 use super::ConfigFile;
 

@@ -11,6 +11,7 @@ mod integration;
 mod listener;
 mod policy;
 mod process;
+mod replay_memory;
 mod request_limits;
 mod route;
 mod signature;
@@ -28,6 +29,7 @@ pub use listener::{
 };
 pub use policy::{Demand, Policy, Proof};
 pub use process::{AccessLog, Process};
+pub use replay_memory::{OnStoreDown, ReplayMemory, ReplayStore, StoreServer};
 pub use request_limits::RequestLimits;
 pub use route::{Route, RouteHost, RouteMethods};
 pub use signature::{
@@ -42,6 +44,8 @@ pub struct Config {
     pub file: PathBuf,
     /// What holds for the process: threads, drain, admin listener, access log.
     pub process: Process,
+    /// How used signatures are remembered.
+    pub replay_memory: ReplayMemory,
     /// At least one.
     pub listeners: Vec<Listener>,
     /// Where credentials are kept besides the store in a file.
@@ -75,6 +79,7 @@ fn read(mut root: Table<'_>) -> Config {
     let file = root.document().file().to_owned();
     let base = file.parent().unwrap_or(Path::new("")).to_owned();
     let process = process::read(&mut root, &base);
+    let replay_memory = replay_memory::read(&mut root, &base);
     let listeners = listener::read(&mut root, &base, process.admin);
     let credential_sources = credential_source::read(&mut root);
     let has_store = process.credential_store.is_some() || !credential_sources.is_empty();
@@ -91,6 +96,7 @@ fn read(mut root: Table<'_>) -> Config {
     Config {
         file,
         process,
+        replay_memory,
         listeners,
         credential_sources,
         consumers,

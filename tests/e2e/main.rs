@@ -1,4 +1,4 @@
-//! The gateway against real parts: nginx, curl, botocore and openssl, and against callers
+//! The gateway against real parts: nginx, curl, botocore, openssl and Redis, and against callers
 //! that no well-kept client would be. Each test starts what it needs and ends it.
 
 #![allow(clippy::unwrap_used)]
@@ -17,5 +17,6 @@ mod http2;
 mod lifecycle;
 mod limits;
 mod paths;
+mod replay;
 mod signatures;
 mod upstreams;

@@ -11,6 +11,7 @@ pub mod nginx;
 pub mod pki;
 pub mod recorder;
 pub mod signed;
+pub mod store;
 
 use std::path::Path;
 use std::process::{Command, Output};
