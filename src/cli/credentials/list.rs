@@ -123,8 +123,8 @@ impl Used {
     fn read(text: &str) -> Self {
         let by_id = |metric: &str| {
             let lines = text.lines().filter_map(|line| {
-                let labels = line.strip_prefix(metric)?.strip_prefix("{credential=\"")?;
-                let id = labels.split('"').next()?;
+                let labels = line.strip_prefix(metric)?.strip_prefix('{')?;
+                let id = labels.split_once("credential=\"")?.1.split('"').next()?;
                 Some((id.to_owned(), line.rsplit(' ').next()?.parse().ok()?))
             });
             lines.collect()
@@ -152,8 +152,8 @@ mod tests {
     #[test]
     fn metrics_are_read_by_credential() {
         let used = Used::read(
-            "# HELP x\ncountersign_credential_uses_total{credential=\"CSA\",consumer=\"a\"} 7\n\
-             countersign_credential_last_used_timestamp_seconds{credential=\"CSA\",consumer=\"a\"} 1795635600\n",
+            "# HELP x\ncountersign_credential_uses_total{consumer=\"a\",credential=\"CSA\"} 7\n\
+             countersign_credential_last_used_timestamp_seconds{consumer=\"a\",credential=\"CSA\"} 1795635600\n",
         );
         let (uses, last) = used.of("CSA");
         assert_eq!(
