@@ -46,6 +46,10 @@ pub enum Refusal {
     /// The credential is unknown or out of its time, or the signature is wrong. One word for
     /// all, so that a stranger cannot learn which credentials exist; the reason is for the log.
     SignatureMismatch(&'static str),
+    /// The signature was used before, and the policy takes each only once.
+    SignatureReplayed,
+    /// It cannot be told whether the signature was used before.
+    ReplayMemoryUnavailable(&'static str),
     /// The signature leaves the body uncovered in a way that the policy does not allow.
     PayloadModeRefused,
     /// The body is not the one that was signed.
@@ -88,6 +92,8 @@ impl Refusal {
             Self::SignatureExpired => "signature_expired",
             Self::SignatureNotYetValid => "signature_not_yet_valid",
             Self::SignatureMismatch(_) => "signature_mismatch",
+            Self::SignatureReplayed => "signature_replayed",
+            Self::ReplayMemoryUnavailable(_) => "replay_memory_unavailable",
             Self::PayloadModeRefused => "payload_mode_refused",
             Self::BodyHashMismatch => "body_hash_mismatch",
             Self::ConsumerMismatch => "consumer_mismatch",
@@ -114,6 +120,7 @@ impl Refusal {
             | Self::SignatureExpired
             | Self::SignatureNotYetValid
             | Self::SignatureMismatch(_)
+            | Self::SignatureReplayed
             | Self::PayloadModeRefused
             | Self::BodyHashMismatch
             | Self::ConsumerMismatch
@@ -126,6 +133,7 @@ impl Refusal {
             Self::HeadersTooLarge => 431,
             Self::Internal(_) => 500,
             Self::UpstreamUnreachable | Self::UpstreamFailed => 502,
+            Self::ReplayMemoryUnavailable(_) => 503,
             Self::UpstreamTimeout => 504,
         }
     }
@@ -149,6 +157,10 @@ impl Refusal {
             Self::SignatureExpired => "The signature has expired.",
             Self::SignatureNotYetValid => "The signature is not yet valid.",
             Self::SignatureMismatch(_) => "The request signature does not match.",
+            Self::SignatureReplayed => "The request signature was used before.",
+            Self::ReplayMemoryUnavailable(_) => {
+                "It cannot be told whether the request signature was used before."
+            }
             Self::PayloadModeRefused => "The signature must cover the body.",
             Self::BodyHashMismatch => "The body is not the one that was signed.",
             Self::ConsumerMismatch => "Certificate and signature are of different consumers.",
@@ -170,6 +182,7 @@ impl Refusal {
             | Self::CertificateUntrusted(why)
             | Self::SignatureMalformed(why)
             | Self::SignatureMismatch(why)
+            | Self::ReplayMemoryUnavailable(why)
             | Self::Internal(why) => why,
             _ => "",
         }

@@ -13,6 +13,7 @@ use crate::credential_source::Fetched;
 use crate::integration::Integrations;
 use crate::names::ListenerName;
 use crate::problem::Problems;
+use crate::replay::ReplayMemory;
 use crate::route::Routes;
 use crate::tls::TlsGeneration;
 
@@ -59,13 +60,22 @@ impl Snapshot {
         let integrations = Integrations::open(&config)
             .map_err(|found| problems.extend(found))
             .ok();
+        let memory = previous.map(|before| before.authorizer.replay_memory().as_ref());
+        let memory = ReplayMemory::open(&config.replay_memory, &config.file, memory)
+            .map_err(|found| problems.extend(found))
+            .ok();
         problems.or_ok(())?;
         const OPENED: &str = "no problem was found in opening it";
         let before = previous.map(|before| &before.authorizer);
         Ok(Self {
             version: previous.map_or(1, |before| before.version + 1),
             routes: Arc::new(Routes::new(&config.routes)),
-            authorizer: Authorizer::new(&config, store.expect(OPENED), before),
+            authorizer: Authorizer::new(
+                &config,
+                store.expect(OPENED),
+                Arc::new(memory.expect(OPENED)),
+                before,
+            ),
             integrations: Arc::new(integrations.expect(OPENED)),
             listeners,
             file: Arc::new(file.expect(OPENED)),
@@ -86,7 +96,12 @@ impl Snapshot {
             file: self.file.clone(),
             fetched,
             routes: self.routes.clone(),
-            authorizer: Authorizer::new(&self.config, store, Some(&self.authorizer)),
+            authorizer: Authorizer::new(
+                &self.config,
+                store,
+                self.authorizer.replay_memory().clone(),
+                Some(&self.authorizer),
+            ),
             integrations: self.integrations.clone(),
             listeners: self.listeners.clone(),
         })

@@ -123,6 +123,7 @@ impl Stage {
                 secure: true,
             },
             body: KnownBody::Empty,
+            remembered: None,
             max_body_bytes: 1 << 20,
             now: self.now,
         };

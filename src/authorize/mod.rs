@@ -9,15 +9,16 @@ mod usage;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use crate::call::Call;
+use crate::call::{Body, Call};
 use crate::clock::UtcTime;
 use crate::config::{Config, Demand, Policy, Proof, SignatureDemand};
 use crate::credential::{Credential, CredentialStore};
 use crate::identity::{Caller, Identity, Shown};
 use crate::names::ConsumerName;
 use crate::refusal::Refusal;
+use crate::replay::{Answer, Entry, Remembered, ReplayMemory};
 use crate::route::Hit;
-use crate::signature::{self, BodyDuty, Evidence, KeyRing, Outcome, Verified, Working};
+use crate::signature::{self, BodyDuty, Evidence, KeyRing, KnownBody, Outcome, Verified, Working};
 
 use consumers::Consumers;
 use usage::Usage;
@@ -29,6 +30,7 @@ pub struct Authorizer {
     policies: Vec<Arc<Policy>>,
     keys: KeyRing,
     usage: Usage,
+    replay_memory: Arc<ReplayMemory>,
 }
 
 /// A credential and how it has been used since the process started.
@@ -74,12 +76,19 @@ pub enum Verdict<'r> {
     /// The call may take its route.
     Permitted(Permit<'r>),
     /// The signature covers a body whose hash the header does not tell: read it, at most
-    /// `limit` bytes, and check again with its hash.
+    /// `limit` bytes, and check again with it.
     NeedsBody {
         /// The largest body that is read for this.
         limit: u64,
     },
+    /// Somebody else must be asked: have it done by [`Authorizer::ask`], and check again with
+    /// the answer.
+    Ask(Question),
 }
+
+/// What only somebody else can answer. Only [`Authorizer::check`] makes one.
+#[derive(Debug)]
+pub struct Question(Entry);
 
 /// What a signature came to.
 enum Signature {
@@ -91,7 +100,12 @@ enum Signature {
 impl Authorizer {
     /// Compiles a valid configuration; what is known of credentials is taken over from
     /// `previous`.
-    pub fn new(config: &Config, store: Arc<CredentialStore>, previous: Option<&Self>) -> Self {
+    pub fn new(
+        config: &Config,
+        store: Arc<CredentialStore>,
+        replay_memory: Arc<ReplayMemory>,
+        previous: Option<&Self>,
+    ) -> Self {
         let policies = config.policies.iter().cloned().map(Arc::new);
         let policies: Vec<Arc<Policy>> = policies.collect();
         let of_route = |name: &_| policies.iter().find(|policy| policy.name == *name);
@@ -105,7 +119,13 @@ impl Authorizer {
                 .collect(),
             usage: Usage::new(&store, previous.map(|before| &before.usage)),
             keys: KeyRing::new(store),
+            replay_memory,
         }
+    }
+
+    /// The memory of used signatures.
+    pub fn replay_memory(&self) -> &Arc<ReplayMemory> {
+        &self.replay_memory
     }
 
     /// Every credential, and how it has been used.
@@ -140,6 +160,7 @@ impl Authorizer {
         hit: Hit<'r>,
         caller: &Caller<'_>,
         evidence: &Evidence<'_>,
+        remembered: Option<&Remembered>,
     ) -> Result<Verdict<'r>, Refusal> {
         let policy = self.policy(&hit);
         let (proof, all) = match &policy.demand {
@@ -177,8 +198,48 @@ impl Authorizer {
         let Some((_, verified)) = verified else {
             return Ok(permitted(hit, Some(consumer), BodyDuty::None));
         };
+        // A small body is looked at first, so that a wrong one does not use the signature up.
+        if verified.replay_key.is_some()
+            && let Some(limit) = reads_first(&verified.duty, evidence)
+        {
+            return Ok(Verdict::NeedsBody { limit });
+        }
+        if let Some(question) = self.check_replay(&verified, remembered, evidence.now)? {
+            return Ok(Verdict::Ask(question));
+        }
         self.usage.note(&verified.credential, evidence.now);
         Ok(permitted(hit, Some(consumer), verified.duty))
+    }
+
+    /// Asks what a check could not answer by itself.
+    pub async fn ask(&self, question: Question, now: UtcTime) -> Remembered {
+        self.replay_memory.remember(question.0, now).await
+    }
+
+    /// Remembers a signature of a policy that takes each only once: the last thing that can be
+    /// wrong with a call, so that only what was right in every way is remembered.
+    fn check_replay(
+        &self,
+        verified: &Verified,
+        remembered: Option<&Remembered>,
+        now: UtcTime,
+    ) -> Result<Option<Question>, Refusal> {
+        let Some(key) = verified.replay_key else {
+            return Ok(None);
+        };
+        let entry = Entry::new(key, verified.good_until);
+        let asked = remembered.and_then(|remembered| remembered.answer_for(&entry));
+        let at_once = || self.replay_memory.remember_at_once(&entry, now);
+        let answer = match asked.or_else(|| at_once()?.answer_for(&entry)) {
+            None => return Ok(Some(Question(entry))),
+            Some(answer) => answer,
+        };
+        match answer {
+            Answer::Fresh => Ok(None),
+            Answer::Replayed => Err(Refusal::SignatureReplayed),
+            Answer::StoreDown => Err(Refusal::ReplayMemoryUnavailable("the store is down")),
+            Answer::Full => Err(Refusal::ReplayMemoryUnavailable("the memory is full")),
+        }
     }
 
     /// What the signature of a call is checked against; `None` when it has none, or the policy
@@ -260,6 +321,17 @@ fn permitted(hit: Hit<'_>, consumer: Option<ConsumerName>, duty: BodyDuty) -> Ve
         consumer,
         duty,
     })
+}
+
+/// The length of a body that is small enough to be read before its signature is remembered;
+/// `None` when it was read, or is too large for that.
+fn reads_first(duty: &BodyDuty, evidence: &Evidence<'_>) -> Option<u64> {
+    const SMALL: u64 = 64 * 1024;
+    match (duty, evidence.body, evidence.call.body()) {
+        (BodyDuty::None | BodyDuty::Chunked(_), ..) => None,
+        (_, KnownBody::Unread, Body::Length(length)) if length <= SMALL => Some(length),
+        _ => None,
+    }
 }
 
 /// An `any_of` policy of which nothing was shown: say what would help.

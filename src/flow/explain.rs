@@ -101,6 +101,7 @@ fn outcome(text: &mut String, snapshot: &Snapshot, call: &Call<'_>, showing: &Sh
             secure: showing.secure,
         },
         body: showing.body,
+        remembered: None,
         max_body_bytes: u64::MAX,
         now,
     };
@@ -108,6 +109,13 @@ fn outcome(text: &mut String, snapshot: &Snapshot, call: &Call<'_>, showing: &Sh
         Ok(Decision::Serve(plan)) => {
             let consumer = plan.consumer().map_or("anyone", |name| name.as_str());
             let _ = writeln!(text, "outcome      served, as {consumer}");
+            true
+        }
+        Ok(Decision::Ask(_)) => {
+            let _ = writeln!(
+                text,
+                "outcome      served, unless the signature was used before"
+            );
             true
         }
         Ok(Decision::ReadBody { .. }) => {

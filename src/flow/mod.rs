@@ -7,7 +7,7 @@ pub mod explain;
 
 use std::sync::Arc;
 
-use crate::authorize::Verdict;
+use crate::authorize::{Question, Verdict};
 use crate::call::{Body, Call};
 use crate::clock::UtcTime;
 use crate::config::Route;
@@ -16,6 +16,7 @@ use crate::integration::Plan;
 use crate::limit;
 use crate::names::ConsumerName;
 use crate::refusal::Refusal;
+use crate::replay::Remembered;
 use crate::route::Hit;
 use crate::signature::{self, Evidence, KnownBody};
 use crate::snapshot::Snapshot;
@@ -29,6 +30,8 @@ pub enum Decision {
         /// The largest body that is read.
         limit: u64,
     },
+    /// Have the snapshot's authorizer ask, and decide again with the answer.
+    Ask(Question),
 }
 
 /// A decision, and the route that it was taken on: the log tells it for refusals as well.
@@ -55,6 +58,8 @@ pub struct Circumstances<'a> {
     pub caller: Caller<'a>,
     /// What is known of the body.
     pub body: KnownBody<'a>,
+    /// What the memory of used signatures said, when it was asked.
+    pub remembered: Option<&'a Remembered>,
     /// The largest body of the listener.
     pub max_body_bytes: u64,
     /// The time of the request.
@@ -98,8 +103,10 @@ fn answer(
 ) -> Result<Decision, Refusal> {
     let call = evidence.call;
     let most = hit.route().max_body_bytes.unwrap_or(around.max_body_bytes);
-    let permit = match snapshot.authorizer().check(hit, &around.caller, evidence)? {
+    let authorizer = snapshot.authorizer();
+    let permit = match authorizer.check(hit, &around.caller, evidence, around.remembered)? {
         Verdict::Permitted(permit) => permit,
+        Verdict::Ask(question) => return Ok(Decision::Ask(question)),
         Verdict::NeedsBody { limit } => {
             let limit = limit.min(most);
             return match call.body() {

@@ -11,7 +11,7 @@ use pingora_core::protocols::l4::stream::Stream;
 use tokio::net::TcpListener;
 
 use crate::clock::UtcTime;
-use crate::telemetry::{CredentialRecord, SourceRecord};
+use crate::telemetry::{CredentialRecord, Pulled, ReplayRecord, SourceRecord};
 
 use super::state::State;
 
@@ -69,7 +69,7 @@ fn metrics(state: &State) -> Vec<u8> {
     let snapshot = state.snapshot();
     let now = UtcTime::now();
     let warn_from = now.plus(snapshot.process().credential_warning);
-    let told = snapshot.authorizer().credentials().map(|state| {
+    let credentials = snapshot.authorizer().credentials().map(|state| {
         let credential = state.credential;
         CredentialRecord {
             id: credential.id.as_str(),
@@ -89,7 +89,18 @@ fn metrics(state: &State) -> Vec<u8> {
             last_good: counts.last_good,
         }
     });
-    state.telemetry.metrics().text(told, sources)
+    let counts = snapshot.authorizer().replay_memory().counts();
+    state.telemetry.metrics().text(Pulled {
+        credentials,
+        sources,
+        replay_memory: ReplayRecord {
+            entries: counts.entries,
+            replayed: counts.replayed,
+            store_denied: counts.store_denied,
+            store_allowed: counts.store_allowed,
+            full: counts.full,
+        },
+    })
 }
 
 fn text(status: StatusCode, body: Vec<u8>) -> Response<Vec<u8>> {

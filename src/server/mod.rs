@@ -128,6 +128,7 @@ async fn serve(
     listeners.follow(&snapshot, bound);
     tell_certificates(&state, &snapshot);
     warn_of_credentials(&snapshot);
+    prepare_replay_memory(&snapshot);
     started(&Started {
         listeners: listeners
             .addresses()
@@ -220,6 +221,7 @@ async fn try_reload(
     listeners.follow(&snapshot, bound);
     tell_certificates(state, &snapshot);
     warn_of_credentials(&snapshot);
+    prepare_replay_memory(&snapshot);
     Ok(snapshot.version())
 }
 
@@ -246,6 +248,16 @@ async fn wait_until(deadline: tokio::time::Instant, done: impl Fn() -> bool) {
     while !done() && tokio::time::Instant::now() < deadline {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
+}
+
+/// Connects to the store of used signatures before the first request needs it.
+fn prepare_replay_memory(snapshot: &Snapshot) {
+    let memory = snapshot.authorizer().replay_memory().clone();
+    tokio::spawn(async move {
+        if !memory.is_ready().await {
+            tracing::error!("The store of used signatures cannot be reached.");
+        }
+    });
 }
 
 /// Warns of credentials that end soon: their consumers need new ones before that.

@@ -20,6 +20,7 @@ use crate::flow::body::BodyWatch;
 use crate::flow::{self, Circumstances, Decision};
 use crate::integration::{Answer, MockAnswer, Plan};
 use crate::refusal::Refusal;
+use crate::replay::Remembered;
 use crate::response::{self, REQUEST_ID};
 use crate::signature::{BodyDuty, KnownBody};
 use crate::snapshot::Snapshot;
@@ -35,6 +36,8 @@ pub(super) struct Gateway {
     pub(super) state: Arc<State>,
 }
 
+/// Deciding, reading the body, deciding, asking, deciding.
+const MOST_ROUNDS: usize = 3;
 /// Pingora's own timers run a little longer than ours, which tell what happened.
 const SPARE: Duration = Duration::from_secs(5);
 
@@ -296,25 +299,30 @@ impl Gateway {
         snapshot: &Snapshot,
     ) -> Result<Plan, Refusal> {
         let now = UtcTime::now();
-        let (body, limit) = match decide(session, request, snapshot, None, now)? {
-            (_, Decision::Serve(plan)) => return Ok(plan),
-            (body, Decision::ReadBody { limit }) => (body, limit),
-        };
-        let whole = inbound::read_whole(session, body, limit).await?;
-        request.body = Some(whole.clone());
-        match decide(session, request, snapshot, Some(&whole), now)? {
-            (_, Decision::Serve(plan)) => Ok(plan),
-            (_, Decision::ReadBody { .. }) => Err(Refusal::Internal("the body was read already")),
+        let mut remembered = None;
+        for _ in 0..MOST_ROUNDS {
+            let (body, decision) = decide(session, request, snapshot, remembered.as_ref(), now)?;
+            match decision {
+                Decision::Serve(plan) => return Ok(plan),
+                Decision::ReadBody { .. } if request.body.is_some() => break,
+                Decision::ReadBody { limit } => {
+                    request.body = Some(inbound::read_whole(session, body, limit).await?);
+                }
+                Decision::Ask(question) => {
+                    remembered = Some(snapshot.authorizer().ask(question, now).await);
+                }
+            }
         }
+        Err(Refusal::Internal("deciding came to no end"))
     }
 }
 
-/// One run of the stages; `whole` when the body was read.
+/// One run of the stages, over the body as well when it was read.
 fn decide(
     session: &mut Session,
     request: &mut Request,
     snapshot: &Snapshot,
-    whole: Option<&[u8]>,
+    remembered: Option<&Remembered>,
     now: UtcTime,
 ) -> Result<(Body, Decision), Refusal> {
     let connection = request.connection.clone();
@@ -338,7 +346,8 @@ fn decide(
         &call,
         &Circumstances {
             caller: connection.caller(snapshot, now),
-            body: match (whole, call.body()) {
+            remembered,
+            body: match (&request.body, call.body()) {
                 (Some(whole), _) => KnownBody::Whole(whole),
                 (None, Body::Empty) => KnownBody::Empty,
                 (None, _) => KnownBody::Unread,

@@ -7,7 +7,7 @@ use prometheus::{
     IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder,
 };
 
-use super::credentials::{CredentialMetrics, CredentialRecord, SourceRecord};
+use super::pulled::{CredentialRecord, Pulled, PulledMetrics, SourceRecord};
 use super::record::{ConnectionRecord, RequestRecord};
 
 /// How a handshake ended.
@@ -53,7 +53,7 @@ pub struct Metrics {
     reloads: IntCounterVec,
     config_version: Gauge,
     certificate_expiry: GaugeVec,
-    credentials: CredentialMetrics,
+    pulled: PulledMetrics,
     /// Lines that the access log lost.
     pub log_lines_dropped: IntCounter,
 }
@@ -151,7 +151,7 @@ impl Metrics {
                     "Lines that the access log lost.",
                 ),
             ),
-            credentials: CredentialMetrics::new(&registry),
+            pulled: PulledMetrics::new(&registry),
             registry,
         }
     }
@@ -226,17 +226,16 @@ impl Metrics {
         }
     }
 
-    /// Everything in Prometheus's text format, with `credentials` and their `sources` as they
-    /// are now.
+    /// Everything in Prometheus's text format, with what is so `now`.
     pub fn text<'a>(
         &self,
-        credentials: impl Iterator<Item = CredentialRecord<'a>>,
-        sources: impl Iterator<Item = SourceRecord<'a>>,
+        now: Pulled<
+            impl Iterator<Item = CredentialRecord<'a>>,
+            impl Iterator<Item = SourceRecord<'a>>,
+        >,
     ) -> Vec<u8> {
         let mut out = Vec::new();
-        let families = self
-            .credentials
-            .read(credentials, sources, || self.registry.gather());
+        let families = self.pulled.read(now, || self.registry.gather());
         // Writing to memory does not fail, and half a page is better than none.
         let _ = TextEncoder::new().encode(&families, &mut out);
         out

@@ -3,15 +3,15 @@
 //! Prometheus metrics. Labels come from configured names, never from what a caller sent.
 
 mod access_log;
-mod credentials;
 mod metrics;
+mod pulled;
 mod record;
 
 use crate::config::AccessLog;
 
 pub use access_log::AccessLogWriter;
-pub use credentials::{CredentialRecord, SourceRecord};
 pub use metrics::{HandshakeResult, Metrics};
+pub use pulled::{CredentialRecord, Pulled, ReplayRecord, SourceRecord};
 pub use record::{ConnectionRecord, Record, RequestRecord, log_time};
 
 /// The log and the counters, shared by all that happens.

@@ -18,5 +18,6 @@ mod lifecycle;
 mod limits;
 mod paths;
 mod replay;
+mod replayed;
 mod signatures;
 mod upstreams;

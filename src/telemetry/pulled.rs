@@ -1,4 +1,5 @@
-//! The metrics of credentials, made anew for each reader from what the gateway knows then.
+//! The metrics that are made anew for each reader, from what the gateway knows then: of
+//! credentials, of their sources and of the memory of used signatures.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -34,21 +35,48 @@ pub struct SourceRecord<'a> {
     pub last_good: i64,
 }
 
+/// What is told of the memory of used signatures.
+#[derive(Clone, Copy, Default)]
+pub struct ReplayRecord {
+    /// Signatures remembered in the process.
+    pub entries: u64,
+    /// Signatures found used before.
+    pub replayed: u64,
+    /// Questions that the store did not answer, and that were denied.
+    pub store_denied: u64,
+    /// Questions that the store did not answer, and that were allowed.
+    pub store_allowed: u64,
+    /// Signatures for which there was no room.
+    pub full: u64,
+}
+
+/// Everything that is told when a reader asks.
+pub struct Pulled<C, S> {
+    /// Every credential.
+    pub credentials: C,
+    /// Every credential source.
+    pub sources: S,
+    /// The memory of used signatures.
+    pub replay_memory: ReplayRecord,
+}
+
 /// The metrics.
-pub(super) struct CredentialMetrics {
+pub(super) struct PulledMetrics {
     uses: IntCounterVec,
     last_used: GaugeVec,
     expiry: GaugeVec,
     expiring: IntGauge,
     fetches: IntCounterVec,
     last_fetch: GaugeVec,
+    replay_entries: IntGauge,
+    replay_answers: IntCounterVec,
     /// One reader at a time: the numbers are put in place for each.
     reading: Mutex<()>,
 }
 
 const LABELS: [&str; 2] = ["credential", "consumer"];
 
-impl CredentialMetrics {
+impl PulledMetrics {
     pub(super) fn new(registry: &Registry) -> Self {
         let seconds =
             |name: &str, help: &str| register(registry, GaugeVec::new(opts(name, help), &LABELS));
@@ -90,6 +118,19 @@ impl CredentialMetrics {
                     &["source"],
                 ),
             ),
+            replay_entries: register(
+                registry,
+                IntGauge::new(
+                    named("replay_memory_entries"),
+                    "Used signatures that are remembered in the process.",
+                ),
+            ),
+            replay_answers: counters(
+                registry,
+                "replay_memory_answers_total",
+                "What the memory of used signatures said, but for \"fresh\".",
+                &["answer"],
+            ),
             reading: Mutex::new(()),
         }
     }
@@ -97,11 +138,20 @@ impl CredentialMetrics {
     /// Puts what is known now in place and reads.
     pub(super) fn read<'a, T>(
         &self,
-        all: impl Iterator<Item = CredentialRecord<'a>>,
-        sources: impl Iterator<Item = SourceRecord<'a>>,
+        now: Pulled<
+            impl Iterator<Item = CredentialRecord<'a>>,
+            impl Iterator<Item = SourceRecord<'a>>,
+        >,
         read: impl FnOnce() -> T,
     ) -> T {
         let _alone = self.reading.lock().unwrap_or_else(PoisonError::into_inner);
+        self.put_credentials(now.credentials);
+        self.put_sources(now.sources);
+        self.put_replay_memory(now.replay_memory);
+        read()
+    }
+
+    fn put_credentials<'a>(&self, all: impl Iterator<Item = CredentialRecord<'a>>) {
         self.uses.reset();
         self.last_used.reset();
         self.expiry.reset();
@@ -118,6 +168,9 @@ impl CredentialMetrics {
             expiring += i64::from(one.is_expiring);
         }
         self.expiring.set(expiring);
+    }
+
+    fn put_sources<'a>(&self, sources: impl Iterator<Item = SourceRecord<'a>>) {
         self.fetches.reset();
         self.last_fetch.reset();
         for source in sources {
@@ -128,6 +181,20 @@ impl CredentialMetrics {
             let last = self.last_fetch.with_label_values(&[source.name]);
             last.set(source.last_good as f64);
         }
-        read()
+    }
+
+    fn put_replay_memory(&self, memory: ReplayRecord) {
+        self.replay_entries.set(memory.entries.cast_signed());
+        self.replay_answers.reset();
+        for (answer, count) in [
+            ("replayed", memory.replayed),
+            ("store_down_denied", memory.store_denied),
+            ("store_down_allowed", memory.store_allowed),
+            ("full", memory.full),
+        ] {
+            self.replay_answers
+                .with_label_values(&[answer])
+                .inc_by(count);
+        }
     }
 }
