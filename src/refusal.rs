@@ -50,6 +50,8 @@ pub enum Refusal {
     SignatureReplayed,
     /// It cannot be told whether the signature was used before.
     ReplayMemoryUnavailable(&'static str),
+    /// STS, which would say whose a token is, cannot be asked.
+    PrincipalUnavailable(&'static str),
     /// The signature leaves the body uncovered in a way that the policy does not allow.
     PayloadModeRefused,
     /// The body is not the one that was signed.
@@ -94,6 +96,7 @@ impl Refusal {
             Self::SignatureMismatch(_) => "signature_mismatch",
             Self::SignatureReplayed => "signature_replayed",
             Self::ReplayMemoryUnavailable(_) => "replay_memory_unavailable",
+            Self::PrincipalUnavailable(_) => "principal_unavailable",
             Self::PayloadModeRefused => "payload_mode_refused",
             Self::BodyHashMismatch => "body_hash_mismatch",
             Self::ConsumerMismatch => "consumer_mismatch",
@@ -133,7 +136,7 @@ impl Refusal {
             Self::HeadersTooLarge => 431,
             Self::Internal(_) => 500,
             Self::UpstreamUnreachable | Self::UpstreamFailed => 502,
-            Self::ReplayMemoryUnavailable(_) => 503,
+            Self::ReplayMemoryUnavailable(_) | Self::PrincipalUnavailable(_) => 503,
             Self::UpstreamTimeout => 504,
         }
     }
@@ -161,6 +164,7 @@ impl Refusal {
             Self::ReplayMemoryUnavailable(_) => {
                 "It cannot be told whether the request signature was used before."
             }
+            Self::PrincipalUnavailable(_) => "It cannot be told who the caller is.",
             Self::PayloadModeRefused => "The signature must cover the body.",
             Self::BodyHashMismatch => "The body is not the one that was signed.",
             Self::ConsumerMismatch => "Certificate and signature are of different consumers.",
@@ -183,6 +187,7 @@ impl Refusal {
             | Self::SignatureMalformed(why)
             | Self::SignatureMismatch(why)
             | Self::ReplayMemoryUnavailable(why)
+            | Self::PrincipalUnavailable(why)
             | Self::Internal(why) => why,
             _ => "",
         }

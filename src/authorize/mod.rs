@@ -18,7 +18,9 @@ use crate::names::ConsumerName;
 use crate::refusal::Refusal;
 use crate::replay::{Answer, Entry, Remembered, ReplayMemory};
 use crate::route::Hit;
-use crate::signature::{self, BodyDuty, Evidence, KeyRing, KnownBody, Outcome, Verified, Working};
+use crate::signature::{
+    self, BodyDuty, Evidence, KeyRing, KnownBody, Outcome, Signer, Verified, Working,
+};
 
 use consumers::Consumers;
 use usage::Usage;
@@ -88,13 +90,22 @@ pub enum Verdict<'r> {
 
 /// What only somebody else can answer. Only [`Authorizer::check`] makes one.
 #[derive(Debug)]
-pub struct Question(Entry);
+pub struct Question(Asked);
+
+#[derive(Debug)]
+enum Asked {
+    /// The memory of used signatures.
+    Replay(Entry),
+    /// STS, whose a token is.
+    Principal(Box<signature::Question>),
+}
 
 /// What a signature came to.
 enum Signature {
     Absent,
     Right(ConsumerName, Verified),
     NeedsBody(u64),
+    NeedsAnswer(Question),
 }
 
 impl Authorizer {
@@ -118,7 +129,10 @@ impl Authorizer {
                 .cloned()
                 .collect(),
             usage: Usage::new(&store, previous.map(|before| &before.usage)),
-            keys: KeyRing::new(store),
+            keys: KeyRing::new(
+                store,
+                previous.map_or_else(Arc::default, |before| before.keys.principals().clone()),
+            ),
             replay_memory,
         }
     }
@@ -183,6 +197,7 @@ impl Authorizer {
             Signature::Absent => None,
             Signature::Right(consumer, verified) => Some((consumer, verified)),
             Signature::NeedsBody(limit) => return Ok(Verdict::NeedsBody { limit }),
+            Signature::NeedsAnswer(question) => return Ok(Verdict::Ask(question)),
         };
         let by_signature = verified.as_ref().map(|(consumer, _)| consumer);
         let consumer = match (by_certificate, by_signature) {
@@ -207,13 +222,30 @@ impl Authorizer {
         if let Some(question) = self.check_replay(&verified, remembered, evidence.now)? {
             return Ok(Verdict::Ask(question));
         }
-        self.usage.note(&verified.credential, evidence.now);
+        if let Signer::Credential(id) = &verified.signer {
+            self.usage.note(id, evidence.now);
+        }
         Ok(permitted(hit, Some(consumer), verified.duty))
     }
 
-    /// Asks what a check could not answer by itself.
-    pub async fn ask(&self, question: Question, now: UtcTime) -> Remembered {
-        self.replay_memory.remember(question.0, now).await
+    /// Asks what a check could not answer by itself. What is to be shown to the next check is
+    /// handed back; what STS says is kept here.
+    ///
+    /// # Errors
+    /// STS cannot be asked.
+    pub async fn ask(
+        &self,
+        question: Question,
+        now: UtcTime,
+    ) -> Result<Option<Remembered>, Refusal> {
+        match question.0 {
+            Asked::Replay(entry) => Ok(Some(self.replay_memory.remember(entry, now).await)),
+            Asked::Principal(question) => {
+                let asked = self.keys.principals().ask(&question, now).await;
+                asked.map_err(Refusal::PrincipalUnavailable)?;
+                Ok(None)
+            }
+        }
     }
 
     /// Remembers a signature of a policy that takes each only once: the last thing that can be
@@ -231,7 +263,7 @@ impl Authorizer {
         let asked = remembered.and_then(|remembered| remembered.answer_for(&entry));
         let at_once = || self.replay_memory.remember_at_once(&entry, now);
         let answer = match asked.or_else(|| at_once()?.answer_for(&entry)) {
-            None => return Ok(Some(Question(entry))),
+            None => return Ok(Some(Question(Asked::Replay(entry)))),
             Some(answer) => answer,
         };
         match answer {
@@ -304,11 +336,21 @@ impl Authorizer {
         };
         match signature::verify(&presented, evidence, demand, &self.keys)? {
             Outcome::NeedsBody => Ok(Signature::NeedsBody(demand.max_buffered_body_bytes)),
+            Outcome::NeedsAnswer(question) => {
+                Ok(Signature::NeedsAnswer(Question(Asked::Principal(question))))
+            }
             Outcome::Verified(verified) => {
-                let consumer = self.consumers.by_credential(verified.credential.as_str());
-                let consumer = consumer.ok_or(Refusal::SignatureMismatch(
-                    "the signature is right, but no consumer claims its credential",
-                ))?;
+                let consumer = match &verified.signer {
+                    Signer::Credential(id) => self
+                        .consumers
+                        .by_credential(id.as_str())
+                        .ok_or("the signature is right, but no consumer claims its credential"),
+                    Signer::Principal(arn) => self
+                        .consumers
+                        .by_principal(arn)
+                        .ok_or("STS knows the caller, but its ARN is of no one consumer"),
+                };
+                let consumer = consumer.map_err(Refusal::SignatureMismatch)?;
                 Ok(Signature::Right(consumer.clone(), verified))
             }
         }

@@ -33,7 +33,7 @@ pub use replay_memory::{OnStoreDown, ReplayMemory, ReplayStore, StoreServer};
 pub use request_limits::RequestLimits;
 pub use route::{Route, RouteHost, RouteMethods};
 pub use signature::{
-    MAX_EXPIRES_SECS, SigV4Demand, SignatureDemand, SignatureProfile, StreamingMode,
+    MAX_EXPIRES_SECS, SigV4Demand, SignatureDemand, SignatureProfile, StreamingMode, StsDemand,
 };
 
 /// A valid configuration. Paths in it are absolute or relative to the working directory:

@@ -6,7 +6,9 @@ use std::fmt::Write as _;
 
 use crate::call::Call;
 use crate::clock::UtcTime;
-use crate::config::{Demand, Policy, Proof, SigV4Demand, SignatureDemand, SignatureProfile};
+use crate::config::{
+    Demand, Policy, Proof, SigV4Demand, SignatureDemand, SignatureProfile, StsDemand,
+};
 use crate::identity::{Caller, Identity, Shown};
 use crate::refusal::Refusal;
 use crate::signature::{Evidence, KnownBody, Working};
@@ -114,7 +116,7 @@ fn outcome(text: &mut String, snapshot: &Snapshot, call: &Call<'_>, showing: &Sh
         Ok(Decision::Ask(_)) => {
             let _ = writeln!(
                 text,
-                "outcome      served, unless the signature was used before"
+                "outcome      served, unless whoever must be asked says no"
             );
             true
         }
@@ -175,7 +177,11 @@ fn proofs(proof: &Proof, joint: &str) -> String {
 }
 
 fn signature(demand: &SignatureDemand) -> String {
-    let schemes = [demand.sigv4.as_ref().map(sigv4)];
+    let sts = |demand: &StsDemand| format!("an identity of AWS IAM for {}", demand.audience);
+    let schemes = [
+        demand.sigv4.as_ref().map(sigv4),
+        demand.sts.as_ref().map(sts),
+    ];
     schemes
         .into_iter()
         .flatten()

@@ -36,8 +36,9 @@ pub(super) struct Gateway {
     pub(super) state: Arc<State>,
 }
 
-/// Deciding, reading the body, deciding, asking, deciding.
-const MOST_ROUNDS: usize = 3;
+/// One decision more than what may have to be had for it: who calls, the body, and whether
+/// the signature was used before.
+const MOST_ROUNDS: usize = 4;
 /// Pingora's own timers run a little longer than ours, which tell what happened.
 const SPARE: Duration = Duration::from_secs(5);
 
@@ -309,7 +310,8 @@ impl Gateway {
                     request.body = Some(inbound::read_whole(session, body, limit).await?);
                 }
                 Decision::Ask(question) => {
-                    remembered = Some(snapshot.authorizer().ask(question, now).await);
+                    let told = snapshot.authorizer().ask(question, now).await?;
+                    remembered = told.or(remembered);
                 }
             }
         }

@@ -7,17 +7,20 @@ use crate::clock::UtcTime;
 use crate::credential::{Credential, CredentialStore};
 
 use super::sigv4::SigningKeys;
+use super::sts::Principals;
 
 /// The credentials of a snapshot with what has been derived from them so far.
 pub struct KeyRing {
     store: Arc<CredentialStore>,
     pub(super) sigv4: SigningKeys,
+    pub(super) principals: Arc<Principals>,
 }
 
 impl KeyRing {
-    /// A ring with the credentials of `store` and no derived key yet.
-    pub fn new(store: Arc<CredentialStore>) -> Self {
+    /// A ring with the credentials of `store` and no derived key yet, and what STS has said.
+    pub fn new(store: Arc<CredentialStore>, principals: Arc<Principals>) -> Self {
         Self {
+            principals,
             sigv4: SigningKeys::new(&store),
             store,
         }
@@ -26,6 +29,11 @@ impl KeyRing {
     /// The credentials themselves.
     pub fn store(&self) -> &Arc<CredentialStore> {
         &self.store
+    }
+
+    /// What STS has said, to be taken over by the next ring.
+    pub fn principals(&self) -> &Arc<Principals> {
+        &self.principals
     }
 
     /// Whether there is a credential with this id.

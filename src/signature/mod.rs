@@ -6,7 +6,10 @@ mod body;
 mod compare;
 mod keys;
 mod sigv4;
+mod sts;
 mod workings;
+
+use std::sync::Arc;
 
 use crate::call::Call;
 use crate::clock::UtcTime;
@@ -18,6 +21,7 @@ pub use body::{BodyDuty, KnownBody};
 pub use compare::{Comparison, Difference, compare};
 pub use keys::KeyRing;
 pub use sigv4::{ChunkedBody, ChunkedDuty, SignError, SigningRequest, sign, strip_presigned};
+pub use sts::{Principals, Question};
 pub use workings::{Working, WorkingKind, for_log, workings};
 
 /// What is judged, and what is known around it.
@@ -34,36 +38,50 @@ pub struct Evidence<'a> {
 }
 
 /// A signature as a call presents it: parsed, and verified by nobody yet.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub enum Presented<'a> {
     /// AWS Signature Version 4.
     SigV4(sigv4::Presented<'a>),
+    /// A presigned request to STS.
+    Sts(sts::Presented<'a>),
 }
 
 impl Presented<'_> {
-    /// The id of the credential that it claims to be of.
+    /// The id of the credential that it claims to be of; empty when it names none.
     pub fn credential_id(&self) -> &str {
         match self {
             Self::SigV4(presented) => presented.credential_id(),
+            Self::Sts(_) => "",
         }
     }
 }
 
 /// What verifying came to, when nothing was refused.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub enum Outcome {
     /// The signature is right.
     Verified(Verified),
     /// It covers a body that is unread, and of which the head tells no hash: read it, up to the
     /// demand's `max_buffered_body_bytes`, and ask again with [`KnownBody::Whole`].
     NeedsBody,
+    /// STS must be asked whose it is; then ask again.
+    NeedsAnswer(Box<sts::Question>),
+}
+
+/// Who has signed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Signer {
+    /// Whoever holds the credential of this id.
+    Credential(CredentialId),
+    /// The principal of AWS IAM with this ARN.
+    Principal(Arc<str>),
 }
 
 /// A signature that is right.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Verified {
     /// Whose it is.
-    pub credential: CredentialId,
+    pub signer: Signer,
     /// What the body still owes.
     pub duty: BodyDuty,
     /// What tells this signature from every other one, made from what was signed: signatures
@@ -82,12 +100,16 @@ pub fn present<'a>(
     call: &Call<'a>,
     demand: &SignatureDemand,
 ) -> Result<Option<Presented<'a>>, Refusal> {
-    let Some(presented) = sigv4::present(call)? else {
-        return Ok(None);
-    };
-    match &demand.sigv4 {
-        Some(_) => Ok(Some(Presented::SigV4(presented))),
-        None => Err(Refusal::SignatureMalformed("the policy takes no SigV4")),
+    let aws = sigv4::present(call)?.map(Presented::SigV4);
+    let token = demand.sts.as_ref().and_then(|sts| sts::present(call, sts));
+    let mut all = [aws, token.map(Presented::Sts)].into_iter().flatten();
+    let (first, second) = (all.next(), all.next());
+    match (&first, second, &demand.sigv4) {
+        (_, Some(_), _) => Err(Refusal::SignatureMalformed("two signatures")),
+        (Some(Presented::SigV4(_)), None, None) => {
+            Err(Refusal::SignatureMalformed("the policy takes no SigV4"))
+        }
+        _ => Ok(first),
     }
 }
 
@@ -110,6 +132,10 @@ pub fn verify(
         Presented::SigV4(presented) => {
             let sigv4 = demand.sigv4.as_ref().ok_or(NOT_TAKEN)?;
             sigv4::verify(presented, evidence, sigv4, keys, demand.refuse_replays)
+        }
+        Presented::Sts(presented) => {
+            let sts = demand.sts.as_ref().ok_or(NOT_TAKEN)?;
+            sts::verify(presented, evidence, sts, keys, demand.refuse_replays)
         }
     }
 }

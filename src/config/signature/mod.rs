@@ -2,10 +2,12 @@
 //! What holds for every scheme is here; what is one scheme's own is in its file.
 
 mod sigv4;
+mod sts;
 
 use crate::document::Table;
 
 pub use sigv4::{MAX_EXPIRES_SECS, SigV4Demand, SignatureProfile, StreamingMode};
+pub use sts::StsDemand;
 
 /// How a signature must be made: in one of the schemes that are here, of which there is at
 /// least one.
@@ -13,6 +15,8 @@ pub use sigv4::{MAX_EXPIRES_SECS, SigV4Demand, SignatureProfile, StreamingMode};
 pub struct SignatureDemand {
     /// AWS Signature Version 4 or 4a.
     pub sigv4: Option<SigV4Demand>,
+    /// Identities of AWS IAM, delegated through STS.
+    pub sts: Option<StsDemand>,
     /// The largest body that is held until it is checked, in bytes: of callers whose signature
     /// covers a body of which the head tells no hash.
     pub max_buffered_body_bytes: u64,
@@ -24,9 +28,10 @@ pub struct SignatureDemand {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Scheme {
     SigV4,
+    Sts,
 }
 
-const SCHEMES: [(&str, Scheme); 1] = [("sigv4", Scheme::SigV4)];
+const SCHEMES: [(&str, Scheme); 2] = [("sigv4", Scheme::SigV4), ("sts", Scheme::Sts)];
 const MAX_BUFFERED_BODY_BYTES: u64 = 1 << 30;
 
 /// Reads the table.
@@ -35,9 +40,12 @@ pub(super) fn read(mut table: Table<'_>) -> SignatureDemand {
     let max_buffered_body_bytes = table
         .integer("max_buffered_body_bytes", 0..=MAX_BUFFERED_BODY_BYTES)
         .unwrap_or(1024 * 1024);
-    let has = |scheme| schemes.as_ref().is_none_or(|found| found.contains(&scheme));
+    // Where no scheme is named, SigV4's keys are what the others most likely are meant to be.
+    let schemes = schemes.unwrap_or_else(|| vec![Scheme::SigV4]);
+    let has = |scheme| schemes.contains(&scheme);
     let demand = SignatureDemand {
         sigv4: has(Scheme::SigV4).then(|| sigv4::read(&mut table, max_buffered_body_bytes)),
+        sts: has(Scheme::Sts).then(|| sts::read(&mut table)).flatten(),
         max_buffered_body_bytes,
         refuse_replays: table.boolean("refuse_replays").unwrap_or(false),
     };
