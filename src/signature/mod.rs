@@ -2,6 +2,7 @@
 //! Out: whether the signature is right and what the body still owes, or a `Refusal`.
 //! Knows nothing of routes, consumers or Pingora; the time is handed in.
 
+pub mod rfc9421;
 mod sigv4;
 
 pub use sigv4::{
