@@ -33,7 +33,7 @@ pub struct VerifyingKey {
 
 enum Material {
     Public(Box<ParsedPublicKey>),
-    Secret(hmac::Key),
+    Secret(Box<hmac::Key>),
 }
 
 const MIN_RSA_BITS: usize = 2048;
@@ -92,7 +92,7 @@ impl VerifyingKey {
             true => Err(KeyError("a secret must have at least 32 bytes")),
             false => Ok(Self {
                 algorithm: Algorithm::HmacSha256,
-                material: Material::Secret(hmac::Key::new(hmac::HMAC_SHA256, secret)),
+                material: Material::Secret(Box::new(hmac::Key::new(hmac::HMAC_SHA256, secret))),
                 signature_bytes: 32,
             }),
         }

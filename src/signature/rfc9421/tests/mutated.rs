@@ -68,7 +68,7 @@ fn a_flipped_bit_of_the_signature_is_refused() {
     for algorithm in Algorithm::ALL {
         let request = rich(algorithm);
         let text = request.field("signature");
-        let signature = STANDARD.decode(text[6..text.len() - 1].as_bytes()).unwrap();
+        let signature = STANDARD.decode(&text[6..text.len() - 1]).unwrap();
         let step = if signature.len() > 96 { 31 } else { 1 };
         for at in (0..signature.len()).step_by(step) {
             for bit in [1, 0x80] {
