@@ -3,7 +3,7 @@
 //! Stages never ask for the time: it is handed to them.
 
 use std::fmt;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use jiff::Timestamp;
 use jiff::civil::DateTime;
@@ -71,6 +71,12 @@ impl UtcTime {
     /// Reads RFC 3339, as TOML writes its dates: `2026-01-31T12:00:00Z`.
     pub fn parse_rfc3339(text: &str) -> Option<Self> {
         text.parse::<Timestamp>().ok().map(|t| Self(t.as_second()))
+    }
+
+    /// The time `later`, in whole seconds.
+    pub fn plus(self, later: Duration) -> Self {
+        let secs = i64::try_from(later.as_secs()).unwrap_or(i64::MAX);
+        Self(self.0.saturating_add(secs))
     }
 
     /// SigV4's `YYYYMMDDTHHMMSSZ`.

@@ -25,7 +25,7 @@ use crate::problem::{Problems, suggestion};
 pub use edit::{EditError, append, retire};
 
 /// A secret access key. `Debug` and logs show that there is one, not which.
-#[derive(Clone)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Secret(Zeroizing<String>);
 
 impl Secret {
@@ -46,13 +46,20 @@ impl fmt::Debug for Secret {
     }
 }
 
+/// What verifies the signatures of a credential. One key is for one way of signing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Key {
+    /// A secret access key, from which SigV4's signing keys are derived.
+    Aws(Secret),
+}
+
 /// One signing key and the time in which it is good.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Credential {
     /// Its public id, SigV4's access key id.
     pub id: CredentialId,
-    /// Its secret.
-    pub secret: Secret,
+    /// What verifies its signatures.
+    pub key: Key,
     /// Not good before this second.
     pub not_before: Option<UtcTime>,
     /// Not good after this second.
@@ -60,6 +67,23 @@ pub struct Credential {
 }
 
 impl Credential {
+    /// A credential for SigV4, good at any time.
+    pub fn aws(id: &str, secret: Secret) -> Self {
+        Self {
+            id: CredentialId::new(id),
+            key: Key::Aws(secret),
+            not_before: None,
+            not_after: None,
+        }
+    }
+
+    /// The secret access key, when it is one of SigV4's.
+    pub fn secret_access_key(&self) -> Option<&Secret> {
+        match &self.key {
+            Key::Aws(secret) => Some(secret),
+        }
+    }
+
     /// Whether the credential is good at `now`.
     pub fn is_live(&self, now: UtcTime) -> bool {
         self.not_before.is_none_or(|start| start <= now)
@@ -68,7 +92,7 @@ impl Credential {
 }
 
 /// Every credential of the store.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, PartialEq, Eq)]
 pub struct CredentialStore(HashMap<CredentialId, Credential>);
 
 /// Credentials of one consumer that may be live at once: the old one and its successor.
@@ -85,7 +109,11 @@ impl CredentialStore {
         Self::parse(file, &read_private(file)?)
     }
 
-    fn parse(file: &Path, text: &str) -> Result<Self, Problems> {
+    /// Reads the store that `text` is; `file` is what problems call it.
+    ///
+    /// # Errors
+    /// Every mistake in it. Says nothing of secrets.
+    pub fn parse(file: &Path, text: &str) -> Result<Self, Problems> {
         let document = Document::new(file, text);
         let mut root = document.root()?;
         let mut found: HashMap<CredentialId, Credential> = HashMap::new();
@@ -106,6 +134,30 @@ impl CredentialStore {
         }
         root.finish();
         document.or_ok(Self(found))
+    }
+
+    /// Everything of this store and of `others`.
+    ///
+    /// # Errors
+    /// The ids that are in two of them.
+    pub fn merged<'a>(
+        &self,
+        others: impl IntoIterator<Item = &'a Self>,
+    ) -> Result<Self, Vec<CredentialId>> {
+        let mut all = self.0.clone();
+        let mut twice = Vec::new();
+        for credential in others.into_iter().flat_map(|other| other.0.values()) {
+            match all.entry(credential.id.clone()) {
+                Entry::Occupied(taken) => twice.push(taken.key().clone()),
+                Entry::Vacant(free) => {
+                    free.insert(credential.clone());
+                }
+            }
+        }
+        match twice.is_empty() {
+            true => Ok(Self(all)),
+            false => Err(twice),
+        }
     }
 
     /// The store that holds `credentials`; of those with the same id, the last.
@@ -170,8 +222,12 @@ pub fn check_consumer(
     }
 }
 
-/// The text of `file`, which only its owner may read, write or run.
-fn read_private(file: &Path) -> Result<Zeroizing<String>, Problems> {
+/// The text of `file`, which only its owner may read, write or run: this store, or the password
+/// of another one.
+///
+/// # Errors
+/// That others than the owner can reach it, with the cure, or that it cannot be read.
+pub fn read_private(file: &Path) -> Result<Zeroizing<String>, Problems> {
     let unreadable =
         |error: std::io::Error| Problems::with_file(file, format!("cannot be read: {error}"));
     let mut open = File::open(file).map_err(unreadable)?;
@@ -199,7 +255,7 @@ fn read_credential(mut table: Table<'_>) -> Option<Credential> {
     table.finish();
     Some(Credential {
         id: id?,
-        secret: secret?,
+        key: Key::Aws(secret?),
         not_before,
         not_after,
     })

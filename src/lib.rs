@@ -16,8 +16,11 @@ pub mod integration;
 pub mod limit;
 // 4: Hit, identity and signature → Permit
 pub mod authorize;
-// 3: who called, whom we trust, which route, is the signature right; how events look
+// 3: who called, whom we trust, which route, is the signature right, was it used before;
+// how events look
+pub mod credential_source;
 pub mod identity;
+pub mod replay;
 pub mod response;
 pub mod route;
 pub mod signature;
@@ -29,6 +32,7 @@ pub mod config;
 pub mod credential;
 pub mod refusal;
 // 1: words and times
+pub mod bundle;
 pub mod clock;
 pub mod digest;
 pub mod document;

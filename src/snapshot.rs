@@ -9,6 +9,7 @@ use crate::authorize::Authorizer;
 use crate::clock::UtcTime;
 use crate::config::{Config, Listener, Process};
 use crate::credential::{self, CredentialStore};
+use crate::credential_source::Fetched;
 use crate::integration::Integrations;
 use crate::names::ListenerName;
 use crate::problem::Problems;
@@ -18,10 +19,13 @@ use crate::tls::TlsGeneration;
 /// One compiled configuration.
 pub struct Snapshot {
     version: u64,
-    process: Process,
-    routes: Routes,
+    config: Arc<Config>,
+    /// The credential store in the file, as it was read with the configuration.
+    file: Arc<CredentialStore>,
+    fetched: Vec<Fetched>,
+    routes: Arc<Routes>,
     authorizer: Authorizer,
-    integrations: Integrations,
+    integrations: Arc<Integrations>,
     listeners: HashMap<ListenerName, ListenerSnapshot>,
 }
 
@@ -35,30 +39,62 @@ pub struct ListenerSnapshot {
 }
 
 impl Snapshot {
-    /// Compiles `config`. What must outlive a reload, such as the key for session tickets, is
-    /// taken over from `previous`.
+    /// Compiles `config` and what was `fetched` of its credential sources. What must outlive a
+    /// reload, such as the key for session tickets, is taken over from `previous`.
     ///
     /// # Errors
     /// Every file that cannot be opened and every credential that does not exist.
-    pub fn build(config: &Config, previous: Option<&Snapshot>) -> Result<Self, Problems> {
+    pub fn build(
+        config: Config,
+        fetched: Vec<Fetched>,
+        previous: Option<&Snapshot>,
+    ) -> Result<Self, Problems> {
         let mut problems = Problems::default();
-        let store = open_store(config, &mut problems);
-        let listeners = open_listeners(config, previous, &mut problems);
-        let integrations = match Integrations::open(config) {
-            Ok(integrations) => Some(integrations),
-            Err(found) => {
-                problems.extend(found);
-                None
-            }
-        };
-        problems.or_ok(()).map(|()| Self {
+        let mut noted = |found: Problems| problems.extend(found);
+        let file = open_store(&config).map_err(&mut noted).ok();
+        let store = file
+            .as_ref()
+            .and_then(|file| merge(&config, file, &fetched).map_err(&mut noted).ok());
+        let listeners = open_listeners(&config, previous, &mut problems);
+        let integrations = Integrations::open(&config)
+            .map_err(|found| problems.extend(found))
+            .ok();
+        problems.or_ok(())?;
+        const OPENED: &str = "no problem was found in opening it";
+        let before = previous.map(|before| &before.authorizer);
+        Ok(Self {
             version: previous.map_or(1, |before| before.version + 1),
-            process: config.process.clone(),
-            routes: Routes::new(&config.routes),
-            authorizer: Authorizer::new(config, store),
-            integrations: integrations.expect("no problem was found in opening them"),
+            routes: Arc::new(Routes::new(&config.routes)),
+            authorizer: Authorizer::new(&config, store.expect(OPENED), before),
+            integrations: Arc::new(integrations.expect(OPENED)),
             listeners,
+            file: Arc::new(file.expect(OPENED)),
+            fetched,
+            config: Arc::new(config),
         })
+    }
+
+    /// The same configuration with what was `fetched` of its sources since.
+    ///
+    /// # Errors
+    /// A credential that a consumer names and that is gone.
+    pub fn refreshed(&self, fetched: Vec<Fetched>) -> Result<Self, Problems> {
+        let store = merge(&self.config, &self.file, &fetched)?;
+        Ok(Self {
+            version: self.version + 1,
+            config: self.config.clone(),
+            file: self.file.clone(),
+            fetched,
+            routes: self.routes.clone(),
+            authorizer: Authorizer::new(&self.config, store, Some(&self.authorizer)),
+            integrations: self.integrations.clone(),
+            listeners: self.listeners.clone(),
+        })
+    }
+
+    /// What was fetched of the credential sources.
+    pub fn fetched(&self) -> &[Fetched] {
+        &self.fetched
     }
 
     /// Counts up from 1 with every snapshot of a process.
@@ -66,9 +102,14 @@ impl Snapshot {
         self.version
     }
 
+    /// The configuration itself.
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
     /// The settings of the process.
     pub fn process(&self) -> &Process {
-        &self.process
+        &self.config.process
     }
 
     /// The routes.
@@ -97,15 +138,32 @@ impl Snapshot {
     }
 }
 
-fn open_store(config: &Config, problems: &mut Problems) -> Arc<CredentialStore> {
-    let store = match config.process.credential_store.as_deref() {
-        None => CredentialStore::default(),
-        Some(path) => CredentialStore::load(path).unwrap_or_else(|found| {
-            problems.extend(found);
-            CredentialStore::default()
-        }),
-    };
-    // With a store that cannot be read, every credential would be reported as missing too.
+fn open_store(config: &Config) -> Result<CredentialStore, Problems> {
+    match config.process.credential_store.as_deref() {
+        None => Ok(CredentialStore::default()),
+        Some(path) => CredentialStore::load(path),
+    }
+}
+
+/// The store of the file and those of the sources, if every consumer finds its credentials in
+/// them.
+fn merge(
+    config: &Config,
+    file: &CredentialStore,
+    fetched: &[Fetched],
+) -> Result<Arc<CredentialStore>, Problems> {
+    let mut problems = Problems::default();
+    let sources = fetched.iter().map(|one| one.store().as_ref());
+    let store = file.merged(sources).unwrap_or_else(|twice| {
+        for id in twice {
+            let text = format!(
+                "credential \"{id}\" is in two of the credential store and the credential sources"
+            );
+            problems.add(&config.file, 0, text);
+        }
+        CredentialStore::default()
+    });
+    // With a store that cannot be had, every credential would be reported as missing too.
     if problems.is_empty() {
         for consumer in &config.consumers {
             let checked = credential::check_consumer(
@@ -119,7 +177,7 @@ fn open_store(config: &Config, problems: &mut Problems) -> Arc<CredentialStore> 
             }
         }
     }
-    Arc::new(store)
+    problems.or_ok(Arc::new(store))
 }
 
 fn open_listeners(

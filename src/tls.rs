@@ -11,12 +11,12 @@ use std::time::Duration;
 
 use aws_lc_rs::digest::{Context, SHA256};
 use rustls::crypto::CryptoProvider;
-use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, UnixTime};
 use rustls::server::danger::ClientCertVerifier;
 use rustls::server::{NoServerSessionStorage, ProducesTickets, WebPkiClientVerifier};
 use rustls::{RootCertStore, ServerConfig};
 
+use crate::bundle::read_bundle;
 use crate::clock::UtcTime;
 use crate::config::{ClientCertificate, ClientCertificateMode, Listener, ListenerTls, TlsVersion};
 use crate::problem::Problems;
@@ -168,24 +168,6 @@ impl Trust {
             Err(rustls::Error::InvalidCertificate(why)) => Err(reason(&why)),
             Err(_) => Err("the chain cannot be verified"),
         }
-    }
-}
-
-/// Reads the authorities of a PEM bundle.
-///
-/// # Errors
-/// Says what is wrong with the file and how to mend it. An empty bundle is an error: it
-/// would trust nobody, which is never meant.
-pub fn read_bundle(bundle: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
-    let name = bundle.display();
-    let pem = std::fs::read(bundle).map_err(|e| format!("{name}: cannot be read: {e}"))?;
-    let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&pem).collect();
-    let found = found.map_err(|e| format!("{name}: is no PEM bundle: {e}"))?;
-    match found.is_empty() {
-        true => Err(format!(
-            "{name}: holds no CERTIFICATE block; an empty bundle would trust nobody"
-        )),
-        false => Ok(found),
     }
 }
 

@@ -105,7 +105,7 @@ impl Stage {
                 &demand,
                 now,
             ),
-            snapshot: Snapshot::build(&config, None).expect("a snapshot"),
+            snapshot: Snapshot::build(config, Vec::new(), None).expect("a snapshot"),
             keys: KeyRing::new(Arc::new(store)),
             identity: Identity::parse(&certificate).expect("an identity"),
             demand,
@@ -153,6 +153,7 @@ impl Request {
         demand: &SignatureDemand,
         now: UtcTime,
     ) -> Self {
+        let demand = demand.sigv4.as_ref().expect("SigV4");
         let mut request = Self::plain(target);
         let signed = sign(&SigningRequest {
             method: "GET",
@@ -164,7 +165,8 @@ impl Request {
             profile: demand.profile,
             region: &demand.region,
             service: &demand.service,
-            credential,
+            id: credential.id.as_str(),
+            secret: credential.secret_access_key().expect("a secret"),
             now,
         });
         for (name, value) in signed.expect("a signature") {

@@ -6,12 +6,11 @@ use std::sync::{Arc, OnceLock};
 
 use countersign::call::{Call, Parts};
 use countersign::clock::UtcTime;
-use countersign::config::{SignatureDemand, SignatureProfile, StreamingMode};
+use countersign::config::{SigV4Demand, SignatureDemand, SignatureProfile, StreamingMode};
 use countersign::credential::{Credential, CredentialStore, Secret};
-use countersign::names::CredentialId;
 use countersign::signature::{
-    BodyDuty, ChunkedBody, ChunkedDuty, KeyRing, KnownBody, Outcome, SigningRequest, present, sign,
-    verify,
+    BodyDuty, ChunkedBody, ChunkedDuty, Evidence, KeyRing, KnownBody, Outcome, SigningRequest,
+    Verified, present, sign, verify,
 };
 use http::{HeaderMap, HeaderName, HeaderValue};
 use libfuzzer_sys::fuzz_target;
@@ -49,13 +48,8 @@ fn read(duty: &ChunkedDuty, bytes: &[u8], cut: usize) -> Result<(Vec<u8>, bool),
 
 /// What a signed request for three bytes leaves to be checked.
 fn duty(word: &str, mode: StreamingMode) -> ChunkedDuty {
-    let credential = Credential {
-        id: CredentialId::new("CSFUZZ"),
-        secret: Secret::new("a secret that no fuzzer finds".to_owned()),
-        not_before: None,
-        not_after: None,
-    };
-    let demand = SignatureDemand {
+    let secret = Secret::new("a secret that no fuzzer finds".to_owned());
+    let sigv4 = SigV4Demand {
         profile: SignatureProfile::S3,
         service: "s3".to_owned(),
         region: "us-east-1".to_owned(),
@@ -63,7 +57,7 @@ fn duty(word: &str, mode: StreamingMode) -> ChunkedDuty {
         unsigned_payload: false,
         streaming: vec![mode],
         max_expires_secs: None,
-        max_buffered_body_bytes: 16,
+        max_chunk_bytes: 16,
     };
     let now = UtcTime::from_unix(1_440_938_160);
     let own = |name: &str, value: &str| (name.to_owned(), value.to_owned());
@@ -78,10 +72,11 @@ fn duty(word: &str, mode: StreamingMode) -> ChunkedDuty {
         headers: &fields,
         payload_hash: Some(word.to_owned()),
         body: b"",
-        profile: demand.profile,
-        region: &demand.region,
-        service: &demand.service,
-        credential: &credential,
+        profile: sigv4.profile,
+        region: &sigv4.region,
+        service: &sigv4.service,
+        id: "CSFUZZ",
+        secret: &secret,
         now,
     });
     fields.extend(added.expect("a signature"));
@@ -98,18 +93,27 @@ fn duty(word: &str, mode: StreamingMode) -> ChunkedDuty {
         ended: false,
     });
     let call = call.expect("a call");
-    let presented = present(&call).expect("one carrier").expect("a signature");
-    let keys = KeyRing::new(Arc::new(CredentialStore::from_credentials([credential])));
-    match verify(
-        &presented,
-        &call,
-        &demand,
-        &keys,
-        true,
+    let demand = SignatureDemand {
+        sigv4: Some(sigv4),
+        ..SignatureDemand::default()
+    };
+    let presented = present(&call, &demand)
+        .expect("one carrier")
+        .expect("a signature");
+    let keys = KeyRing::new(Arc::new(CredentialStore::from_credentials([
+        Credential::aws("CSFUZZ", secret),
+    ])));
+    let evidence = Evidence {
+        call: &call,
+        body: KnownBody::Unread,
+        secure: true,
         now,
-        KnownBody::Unread,
-    ) {
-        Ok(Outcome::Verified(BodyDuty::Chunked(duty))) => *duty,
+    };
+    match verify(&presented, &evidence, &demand, &keys) {
+        Ok(Outcome::Verified(Verified {
+            duty: BodyDuty::Chunked(duty),
+            ..
+        })) => *duty,
         _ => unreachable!("the request is signed rightly"),
     }
 }

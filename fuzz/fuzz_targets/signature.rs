@@ -6,10 +6,9 @@ use std::sync::Arc;
 
 use countersign::call::{Call, Parts};
 use countersign::clock::UtcTime;
-use countersign::config::{SignatureDemand, SignatureProfile};
+use countersign::config::{SigV4Demand, SignatureDemand, SignatureProfile};
 use countersign::credential::{Credential, CredentialStore, Secret};
-use countersign::names::CredentialId;
-use countersign::signature::{KeyRing, KnownBody, Outcome, present, verify};
+use countersign::signature::{Evidence, KeyRing, KnownBody, Outcome, present, verify};
 use http::{HeaderMap, HeaderValue};
 use libfuzzer_sys::fuzz_target;
 
@@ -30,10 +29,7 @@ fuzz_target!(|input: (&str, &[u8], &[u8], bool)| {
     }) else {
         return;
     };
-    let Ok(Some(presented)) = present(&call) else {
-        return;
-    };
-    let demand = SignatureDemand {
+    let sigv4 = SigV4Demand {
         profile: if s3 {
             SignatureProfile::S3
         } else {
@@ -45,24 +41,27 @@ fuzz_target!(|input: (&str, &[u8], &[u8], bool)| {
         unsigned_payload: false,
         streaming: Vec::new(),
         max_expires_secs: Some(3600),
-        max_buffered_body_bytes: 0,
+        max_chunk_bytes: 0,
     };
-    let store = CredentialStore::from_credentials([Credential {
-        id: CredentialId::new("CSFUZZ"),
-        secret: Secret::new("a secret that no fuzzer finds".to_owned()),
-        not_before: None,
-        not_after: None,
-    }]);
+    let demand = SignatureDemand {
+        sigv4: Some(sigv4),
+        ..SignatureDemand::default()
+    };
+    let Ok(Some(presented)) = present(&call, &demand) else {
+        return;
+    };
+    let store = CredentialStore::from_credentials([Credential::aws(
+        "CSFUZZ",
+        Secret::new("a secret that no fuzzer finds".to_owned()),
+    )]);
     let keys = KeyRing::new(Arc::new(store));
     let now = UtcTime::from_unix(1_440_938_160);
-    let outcome = verify(
-        &presented,
-        &call,
-        &demand,
-        &keys,
-        true,
+    let evidence = Evidence {
+        call: &call,
+        body: KnownBody::Empty,
+        secure: true,
         now,
-        KnownBody::Empty,
-    );
+    };
+    let outcome = verify(&presented, &evidence, &demand, &keys);
     assert!(!matches!(outcome, Ok(Outcome::Verified(_))));
 });

@@ -1,7 +1,7 @@
 //! Which consumer a certificate or a credential belongs to.
 //! In: the configured consumers. Out: a name, or none; two that fit are none as well.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use crate::config::{CertificateMatch, Consumer};
 use crate::identity::Identity;
@@ -11,6 +11,8 @@ use crate::names::{ConsumerName, CredentialId};
 pub(super) struct Consumers {
     certificates: Vec<(CertificateMatch, ConsumerName)>,
     credentials: HashMap<CredentialId, ConsumerName>,
+    /// Those whose refused signatures are explained in the log.
+    explained: HashSet<ConsumerName>,
 }
 
 impl Consumers {
@@ -26,7 +28,21 @@ impl Consumers {
         Self {
             certificates: certificates.collect(),
             credentials: credentials.collect(),
+            explained: consumers
+                .iter()
+                .filter(|consumer| consumer.explain_refusals)
+                .map(|consumer| consumer.name.clone())
+                .collect(),
         }
+    }
+
+    /// The consumer that claims the credential, if its refusals are to be explained.
+    pub(super) fn explained(&self, id: &str) -> Option<&ConsumerName> {
+        if self.explained.is_empty() {
+            return None;
+        }
+        let consumer = self.by_credential(id)?;
+        self.explained.contains(consumer).then_some(consumer)
     }
 
     pub(super) fn by_credential(&self, id: &str) -> Option<&ConsumerName> {

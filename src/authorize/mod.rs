@@ -4,6 +4,7 @@
 //! a `Permit`, and only [`Authorizer::check`] makes one.
 
 mod consumers;
+mod usage;
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -11,14 +12,15 @@ use std::sync::Arc;
 use crate::call::Call;
 use crate::clock::UtcTime;
 use crate::config::{Config, Demand, Policy, Proof, SignatureDemand};
-use crate::credential::CredentialStore;
+use crate::credential::{Credential, CredentialStore};
 use crate::identity::{Caller, Identity, Shown};
 use crate::names::ConsumerName;
 use crate::refusal::Refusal;
 use crate::route::Hit;
-use crate::signature::{self, BodyDuty, KeyRing, KnownBody, Outcome};
+use crate::signature::{self, BodyDuty, Evidence, KeyRing, Outcome, Verified, Working};
 
 use consumers::Consumers;
+use usage::Usage;
 
 /// Policies, consumers and keys, compiled.
 pub struct Authorizer {
@@ -26,6 +28,19 @@ pub struct Authorizer {
     /// The policy of each route, by the route's place in the configuration.
     policies: Vec<Arc<Policy>>,
     keys: KeyRing,
+    usage: Usage,
+}
+
+/// A credential and how it has been used since the process started.
+pub struct CredentialState<'a> {
+    /// The credential.
+    pub credential: &'a Credential,
+    /// Whose it is; `None` when no consumer names it.
+    pub consumer: Option<&'a ConsumerName>,
+    /// Requests that were permitted with it.
+    pub uses: u64,
+    /// When the last of them came.
+    pub last_used: Option<UtcTime>,
 }
 
 /// The proof that a call may take its route.
@@ -69,13 +84,14 @@ pub enum Verdict<'r> {
 /// What a signature came to.
 enum Signature {
     Absent,
-    Right(ConsumerName, BodyDuty),
+    Right(ConsumerName, Verified),
     NeedsBody(u64),
 }
 
 impl Authorizer {
-    /// Compiles a valid configuration.
-    pub fn new(config: &Config, store: Arc<CredentialStore>) -> Self {
+    /// Compiles a valid configuration; what is known of credentials is taken over from
+    /// `previous`.
+    pub fn new(config: &Config, store: Arc<CredentialStore>, previous: Option<&Self>) -> Self {
         let policies = config.policies.iter().cloned().map(Arc::new);
         let policies: Vec<Arc<Policy>> = policies.collect();
         let of_route = |name: &_| policies.iter().find(|policy| policy.name == *name);
@@ -87,8 +103,22 @@ impl Authorizer {
                 .map(|route| of_route(&route.policy).expect("Config::load checks the policy"))
                 .cloned()
                 .collect(),
+            usage: Usage::new(&store, previous.map(|before| &before.usage)),
             keys: KeyRing::new(store),
         }
+    }
+
+    /// Every credential, and how it has been used.
+    pub fn credentials(&self) -> impl Iterator<Item = CredentialState<'_>> {
+        self.keys.store().iter().map(|credential| {
+            let (uses, last_used) = self.usage.of(&credential.id);
+            CredentialState {
+                credential,
+                consumer: self.consumers.by_credential(credential.id.as_str()),
+                uses,
+                last_used,
+            }
+        })
     }
 
     /// The policy of a route.
@@ -109,9 +139,7 @@ impl Authorizer {
         &self,
         hit: Hit<'r>,
         caller: &Caller<'_>,
-        call: &Call<'_>,
-        body: KnownBody,
-        now: UtcTime,
+        evidence: &Evidence<'_>,
     ) -> Result<Verdict<'r>, Refusal> {
         let policy = self.policy(&hit);
         let (proof, all) = match &policy.demand {
@@ -120,30 +148,65 @@ impl Authorizer {
             Demand::AnyOf(proof) => (proof, false),
         };
         let by_certificate = match proof.certificate {
-            true => self.check_certificate(caller, call, all)?,
+            true => self.check_certificate(caller, evidence.call, all)?,
             false => None,
         };
         let signature = match &proof.signature {
-            Some(demand) => self.check_signature(demand, caller, call, body, now)?,
+            Some(demand) => self.check_signature(demand, evidence)?,
             None => Signature::Absent,
         };
         if all && proof.signature.is_some() && matches!(signature, Signature::Absent) {
             return Err(Refusal::SignatureRequired);
         }
-        let (by_signature, duty) = match signature {
-            Signature::Absent => (None, BodyDuty::None),
-            Signature::Right(consumer, duty) => (Some(consumer), duty),
+        let verified = match signature {
+            Signature::Absent => None,
+            Signature::Right(consumer, verified) => Some((consumer, verified)),
             Signature::NeedsBody(limit) => return Ok(Verdict::NeedsBody { limit }),
         };
-        let consumer = match (by_certificate.cloned(), by_signature) {
+        let by_signature = verified.as_ref().map(|(consumer, _)| consumer);
+        let consumer = match (by_certificate, by_signature) {
             (Some(one), Some(other)) if one != other => return Err(Refusal::ConsumerMismatch),
-            (Some(consumer), _) | (None, Some(consumer)) => consumer,
+            (Some(consumer), _) | (None, Some(consumer)) => consumer.clone(),
             (None, None) => return Err(nothing_shown(proof, caller)),
         };
-        match &policy.consumers {
-            Some(admitted) if !admitted.contains(&consumer) => Err(Refusal::ConsumerNotAllowed),
-            _ => Ok(permitted(hit, Some(consumer), duty)),
+        if let Some(admitted) = &policy.consumers
+            && !admitted.contains(&consumer)
+        {
+            return Err(Refusal::ConsumerNotAllowed);
         }
+        let Some((_, verified)) = verified else {
+            return Ok(permitted(hit, Some(consumer), BodyDuty::None));
+        };
+        self.usage.note(&verified.credential, evidence.now);
+        Ok(permitted(hit, Some(consumer), verified.duty))
+    }
+
+    /// What the signature of a call is checked against; `None` when it has none, or the policy
+    /// looks at none.
+    pub fn workings(
+        &self,
+        hit: &Hit<'_>,
+        evidence: &Evidence<'_>,
+    ) -> Option<Result<Vec<Working>, Refusal>> {
+        let demand = self.policy(hit).demand.signature()?;
+        match signature::present(evidence.call, demand) {
+            Ok(presented) => Some(signature::workings(&presented?, evidence, demand)),
+            Err(refusal) => Some(Err(refusal)),
+        }
+    }
+
+    /// What the signature of a refused call was checked against, for the log, when the consumer
+    /// whose credential it claims to use has that told.
+    pub fn explain(
+        &self,
+        hit: &Hit<'_>,
+        evidence: &Evidence<'_>,
+    ) -> Option<(&ConsumerName, Vec<Working>)> {
+        let demand = self.policy(hit).demand.signature()?;
+        let presented = signature::present(evidence.call, demand).ok()??;
+        let consumer = self.consumers.explained(presented.credential_id())?;
+        let workings = signature::workings(&presented, evidence, demand).ok()?;
+        Some((consumer, workings))
     }
 
     /// `None` when there is no certificate of a consumer and `must` is false.
@@ -173,31 +236,19 @@ impl Authorizer {
     fn check_signature(
         &self,
         demand: &SignatureDemand,
-        caller: &Caller<'_>,
-        call: &Call<'_>,
-        body: KnownBody,
-        now: UtcTime,
+        evidence: &Evidence<'_>,
     ) -> Result<Signature, Refusal> {
-        let Some(presented) = signature::present(call)? else {
+        let Some(presented) = signature::present(evidence.call, demand)? else {
             return Ok(Signature::Absent);
         };
-        let outcome = signature::verify(
-            &presented,
-            call,
-            demand,
-            &self.keys,
-            caller.secure,
-            now,
-            body,
-        )?;
-        match outcome {
+        match signature::verify(&presented, evidence, demand, &self.keys)? {
             Outcome::NeedsBody => Ok(Signature::NeedsBody(demand.max_buffered_body_bytes)),
-            Outcome::Verified(duty) => {
-                let consumer = self.consumers.by_credential(presented.credential_id());
+            Outcome::Verified(verified) => {
+                let consumer = self.consumers.by_credential(verified.credential.as_str());
                 let consumer = consumer.ok_or(Refusal::SignatureMismatch(
                     "the signature is right, but no consumer claims its credential",
                 ))?;
-                Ok(Signature::Right(consumer.clone(), duty))
+                Ok(Signature::Right(consumer.clone(), verified))
             }
         }
     }

@@ -3,13 +3,10 @@
 use std::path::Path;
 use std::process::ExitCode;
 
-use crate::config::Config;
-use crate::snapshot::Snapshot;
-
 /// Says that all is well, or everything that is not.
 pub(super) fn run(file: &Path) -> anyhow::Result<ExitCode> {
-    let config = Config::load(file)?;
-    Snapshot::build(&config, None)?;
+    let snapshot = super::open(file)?;
+    let config = snapshot.config();
     println!(
         "{}: good: {} listeners, {} routes, {} consumers",
         file.display(),

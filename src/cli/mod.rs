@@ -4,15 +4,22 @@
 mod check;
 mod credentials;
 mod demo;
+mod recorded;
 mod routes;
 mod run;
 mod sign;
+mod verify;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 use tracing_subscriber::EnvFilter;
+
+use crate::config::Config;
+use crate::credential_source;
+use crate::problem::Problems;
+use crate::snapshot::Snapshot;
 
 /// A gateway that checks client certificates and request signatures before anything reaches
 /// the server behind it.
@@ -39,6 +46,8 @@ enum Command {
     Routes(routes::Command),
     /// Sign a request as a caller would, and print the headers in curl's form.
     Sign(sign::Options),
+    /// Judge a recorded request, and show what its signature is checked against.
+    Verify(verify::Options),
     /// Make, list and retire the signing keys of consumers.
     #[command(subcommand)]
     Credentials(credentials::Command),
@@ -67,6 +76,7 @@ impl Cli {
             Command::Check(file) => check::run(&file.config),
             Command::Routes(command) => routes::run(command),
             Command::Sign(options) => sign::run(options),
+            Command::Verify(options) => verify::run(options),
             Command::Credentials(command) => credentials::run(command),
         };
         done.unwrap_or_else(|error| {
@@ -74,6 +84,13 @@ impl Cli {
             ExitCode::from(1)
         })
     }
+}
+
+/// The road of `run`, up to where it would serve: everything that `file` names is opened.
+fn open(file: &Path) -> Result<Snapshot, Problems> {
+    let config = Config::load(file)?;
+    let fetched = credential_source::fetch_and_wait(&config)?;
+    Snapshot::build(config, fetched, None)
 }
 
 /// Operational log on standard error; `COUNTERSIGN_LOG` takes tracing's filter syntax.

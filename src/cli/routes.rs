@@ -1,19 +1,19 @@
 //! `countersign routes`: what the gateway would do with a request.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context as _, bail};
 use clap::{Args, Subcommand};
 use http::{HeaderMap, Uri};
 
+use crate::bundle::read_bundle;
 use crate::call::{Call, Parts};
 use crate::clock::UtcTime;
 use crate::config::{Config, Route, RouteMethods};
-use crate::flow::explain::explain;
+use crate::flow::explain::{Showing, explain};
 use crate::identity::Identity;
-use crate::snapshot::Snapshot;
-use crate::tls::read_bundle;
+use crate::signature::KnownBody;
 
 use super::ConfigFile;
 
@@ -89,15 +89,8 @@ fn methods(methods: &RouteMethods) -> String {
 }
 
 fn explain_request(request: &Request) -> anyhow::Result<ExitCode> {
-    let config = Config::load(&request.file.config)?;
-    let snapshot = Snapshot::build(&config, None)?;
-    let identity = match &request.certificate {
-        None => None,
-        Some(file) => {
-            let chain = read_bundle(file).map_err(anyhow::Error::msg)?;
-            Some(Identity::parse(&chain[0]).with_context(|| file.display().to_string())?)
-        }
-    };
+    let snapshot = super::open(&request.file.config)?;
+    let identity = identity(request.certificate.as_deref())?;
     let url = parse_url(&request.url)?;
     let headers = HeaderMap::new();
     let call = Call::admit(&Parts {
@@ -111,9 +104,25 @@ fn explain_request(request: &Request) -> anyhow::Result<ExitCode> {
         Ok(call) => call,
         Err(why) => bail!("refused: 400 malformed_request: {}", why.0),
     };
-    let explanation = explain(&snapshot, &call, identity.as_ref(), UtcTime::now());
+    let showing = Showing {
+        identity: identity.as_ref(),
+        secure: true,
+        body: KnownBody::Empty,
+        now: UtcTime::now(),
+    };
+    let explanation = explain(&snapshot, &call, &showing);
     print!("{}", explanation.text);
     Ok(ExitCode::from(u8::from(!explanation.served)))
+}
+
+/// Whom a certificate file is about.
+pub(super) fn identity(file: Option<&Path>) -> anyhow::Result<Option<Identity>> {
+    let Some(file) = file else {
+        return Ok(None);
+    };
+    let chain = read_bundle(file).map_err(anyhow::Error::msg)?;
+    let identity = Identity::parse(&chain[0]).with_context(|| file.display().to_string())?;
+    Ok(Some(identity))
 }
 
 /// A URL in the parts that a request has.

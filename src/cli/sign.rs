@@ -9,8 +9,8 @@ use http::HeaderMap;
 
 use crate::call::{Call, Parts};
 use crate::clock::UtcTime;
-use crate::config::{Config, Demand, Proof, SignatureDemand};
-use crate::credential::{Credential, CredentialStore};
+use crate::config::SigV4Demand;
+use crate::credential::Credential;
 use crate::signature::{SigningRequest, sign};
 use crate::snapshot::Snapshot;
 
@@ -42,13 +42,14 @@ pub(super) struct Options {
 
 /// Signs, and prints the headers.
 pub(super) fn run(options: &Options) -> anyhow::Result<ExitCode> {
-    let config = Config::load(&options.file.config)?;
-    let store = config.process.credential_store.as_deref();
-    let store = store.context("the configuration names no credential_store in [gateway]")?;
-    let store = CredentialStore::load(store)?;
-    let credential = choose(&store, options.credential.as_deref())?;
+    let snapshot = super::open(&options.file.config)?;
+    let credentials = snapshot.authorizer().credentials();
+    let credentials = credentials.map(|state| state.credential);
+    let credential = choose(credentials, options.credential.as_deref())?;
+    let secret = credential.secret_access_key();
+    let secret = secret.context("the credential is none for SigV4")?;
     let url = parse_url(&options.url)?;
-    let demand = demand(&config, &options.method, &url.authority, &url.target)?;
+    let demand = demand(&snapshot, &options.method, &url.authority, &url.target)?;
     let body = match &options.body {
         Some(file) => std::fs::read(file).with_context(|| file.display().to_string())?,
         None => Vec::new(),
@@ -63,7 +64,8 @@ pub(super) fn run(options: &Options) -> anyhow::Result<ExitCode> {
         profile: demand.profile,
         region: &demand.region,
         service: &demand.service,
-        credential,
+        id: credential.id.as_str(),
+        secret,
         now: UtcTime::now(),
     })?;
     for (name, value) in headers {
@@ -72,13 +74,15 @@ pub(super) fn run(options: &Options) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn choose<'s>(store: &'s CredentialStore, id: Option<&str>) -> anyhow::Result<&'s Credential> {
+fn choose<'s>(
+    mut all: impl Iterator<Item = &'s Credential>,
+    id: Option<&str>,
+) -> anyhow::Result<&'s Credential> {
     if let Some(id) = id {
-        return store
-            .find(id)
+        return all
+            .find(|credential| credential.id.as_str() == id)
             .with_context(|| format!("the store has no credential \"{id}\""));
     }
-    let mut all = store.iter();
     match (all.next(), all.next()) {
         (Some(only), None) => Ok(only),
         (None, _) => {
@@ -89,12 +93,11 @@ fn choose<'s>(store: &'s CredentialStore, id: Option<&str>) -> anyhow::Result<&'
 }
 
 fn demand(
-    config: &Config,
+    snapshot: &Snapshot,
     method: &str,
     authority: &str,
     target: &str,
-) -> anyhow::Result<SignatureDemand> {
-    let snapshot = Snapshot::build(config, None)?;
+) -> anyhow::Result<SigV4Demand> {
     let headers = HeaderMap::new();
     let call = Call::admit(&Parts {
         method,
@@ -106,15 +109,11 @@ fn demand(
     let call = call.map_err(|why| anyhow::anyhow!("this is no request: {}", why.0))?;
     let hit = snapshot.routes().find(&call);
     let hit = hit.map_err(|refusal| anyhow::anyhow!("refused: {}", refusal.message()))?;
-    match &snapshot.authorizer().policy(&hit).demand {
-        Demand::AllOf(Proof {
-            signature: Some(demand),
-            ..
-        })
-        | Demand::AnyOf(Proof {
-            signature: Some(demand),
-            ..
-        }) => Ok(demand.clone()),
+    match snapshot.authorizer().policy(&hit).demand.signature() {
+        Some(demand) => demand
+            .sigv4
+            .clone()
+            .with_context(|| format!("route \"{}\" takes no SigV4 signature", hit.route().name)),
         _ => bail!("route \"{}\" asks for no signature", hit.route().name),
     }
 }

@@ -16,6 +16,8 @@ pub struct Consumer {
     pub certificates: Vec<CertificateMatch>,
     /// The credentials by which it is known; none is shared between consumers.
     pub credentials: Vec<CredentialId>,
+    /// Whether the log shows what its refused signatures were checked against.
+    pub explain_refusals: bool,
     /// The line of the configuration where it starts.
     pub line: usize,
 }
@@ -51,6 +53,7 @@ pub(super) fn read(root: &mut Table<'_>, has_store: bool) -> (Vec<Consumer>, Dec
         let nothing = !table.has("certificate") && !table.has("credentials");
         let certificates = read_certificates(&mut table, &mut claims, &name);
         let credentials = read_credentials(&mut table, &mut claims, &name, has_store);
+        let explain_refusals = table.boolean("explain_refusals").unwrap_or(false);
         if nothing {
             let text = format!(
                 "{} has neither \"certificate\" nor \"credentials\"; write credentials = [] until it has a credential",
@@ -63,6 +66,7 @@ pub(super) fn read(root: &mut Table<'_>, has_store: bool) -> (Vec<Consumer>, Dec
             name: ConsumerName::new(name),
             certificates,
             credentials,
+            explain_refusals,
             line,
         });
     }

@@ -161,7 +161,8 @@ fn read_targets(table: &mut Table<'_>) -> Vec<TargetAddress> {
     targets
 }
 
-fn parse_target(text: &str) -> Option<(String, u16)> {
+/// `host:port`, an IPv6 address in brackets.
+pub(super) fn parse_target(text: &str) -> Option<(String, u16)> {
     let (host, port) = text.rsplit_once(':')?;
     let digits = port.bytes().all(|b| b.is_ascii_digit());
     let port: u16 = port.parse().ok().filter(|port| digits && *port > 0)?;

@@ -4,13 +4,17 @@
 //! opened when a snapshot is built.
 
 mod consumer;
+mod credential_source;
 mod declared;
+mod endpoint;
 mod integration;
 mod listener;
 mod policy;
 mod process;
+mod replay_memory;
 mod request_limits;
 mod route;
+mod signature;
 
 use std::path::{Path, PathBuf};
 
@@ -18,16 +22,19 @@ use crate::document::{self, Document, Table};
 use crate::problem::Problems;
 
 pub use consumer::{CertificateMatch, Consumer};
+pub use credential_source::CredentialSource;
 pub use integration::{HttpProxy, Integration, IntegrationKind, Mock, TargetAddress, UpstreamTls};
 pub use listener::{
     CertificateFiles, ClientCertificate, ClientCertificateMode, Listener, ListenerTls, TlsVersion,
 };
-pub use policy::{
-    Demand, MAX_EXPIRES_SECS, Policy, Proof, SignatureDemand, SignatureProfile, StreamingMode,
-};
+pub use policy::{Demand, Policy, Proof};
 pub use process::{AccessLog, Process};
+pub use replay_memory::{OnStoreDown, ReplayMemory, ReplayStore, StoreServer};
 pub use request_limits::RequestLimits;
 pub use route::{Route, RouteHost, RouteMethods};
+pub use signature::{
+    MAX_EXPIRES_SECS, SigV4Demand, SignatureDemand, SignatureProfile, StreamingMode,
+};
 
 /// A valid configuration. Paths in it are absolute or relative to the working directory:
 /// what the file says relative to itself has been resolved.
@@ -37,8 +44,12 @@ pub struct Config {
     pub file: PathBuf,
     /// What holds for the process: threads, drain, admin listener, access log.
     pub process: Process,
+    /// How used signatures are remembered.
+    pub replay_memory: ReplayMemory,
     /// At least one.
     pub listeners: Vec<Listener>,
+    /// Where credentials are kept besides the store in a file.
+    pub credential_sources: Vec<CredentialSource>,
     /// The known callers.
     pub consumers: Vec<Consumer>,
     /// What routes may demand; always holds `open`, which is first.
@@ -68,8 +79,11 @@ fn read(mut root: Table<'_>) -> Config {
     let file = root.document().file().to_owned();
     let base = file.parent().unwrap_or(Path::new("")).to_owned();
     let process = process::read(&mut root, &base);
+    let replay_memory = replay_memory::read(&mut root, &base);
     let listeners = listener::read(&mut root, &base, process.admin);
-    let (consumers, consumer_names) = consumer::read(&mut root, process.credential_store.is_some());
+    let credential_sources = credential_source::read(&mut root);
+    let has_store = process.credential_store.is_some() || !credential_sources.is_empty();
+    let (consumers, consumer_names) = consumer::read(&mut root, has_store);
     let (policies, policy_names) = policy::read(&mut root, &consumer_names, &listeners);
     let (integrations, integration_names) = integration::read(&mut root, &base);
     let known = route::Known {
@@ -82,7 +96,9 @@ fn read(mut root: Table<'_>) -> Config {
     Config {
         file,
         process,
+        replay_memory,
         listeners,
+        credential_sources,
         consumers,
         policies,
         routes,

@@ -20,6 +20,8 @@ pub struct Process {
     pub drain_timeout: Duration,
     /// Connections at once, over all listeners.
     pub max_connections: usize,
+    /// How long before its end a credential counts as expiring.
+    pub credential_warning: Duration,
     /// The credential store; `None` when no consumer has credentials.
     pub credential_store: Option<PathBuf>,
     /// Where `/metrics`, `/healthz` and `/readyz` are; `None` when they are nowhere.
@@ -40,6 +42,7 @@ pub enum AccessLog {
 }
 
 const MAX_THREADS: usize = 1024;
+const DAY_SECS: u64 = 86_400;
 
 /// Reads `[gateway]` and `[admin]`; `base` is what relative paths are relative to.
 pub(super) fn read(root: &mut Table<'_>, base: &Path) -> Process {
@@ -71,6 +74,9 @@ pub(super) fn read(root: &mut Table<'_>, base: &Path) -> Process {
         );
         table.document().note(line, text);
     }
+    if let Some(days) = table.integer("credential_warning_days", 1..=365) {
+        process.credential_warning = Duration::from_secs(days * DAY_SECS);
+    }
     process.credential_store = table.text("credential_store").map(|p| base.join(p.value));
     if let Some(target) = table.text("access_log") {
         process.access_log = match target.value.as_str() {
@@ -91,6 +97,7 @@ impl Default for Process {
             drain_grace: Duration::from_secs(5),
             drain_timeout: Duration::from_secs(30),
             max_connections: 10_000,
+            credential_warning: Duration::from_secs(14 * DAY_SECS),
             credential_store: None,
             admin: None,
             access_log: AccessLog::Stdout,

@@ -351,9 +351,8 @@ fn is_normalised_away(shape: PathShapes) -> bool {
 }
 
 fn signs_as_aws(demand: &Demand) -> bool {
-    let (Demand::AllOf(proof) | Demand::AnyOf(proof)) = demand else {
-        return false;
-    };
-    let signature = proof.signature.as_ref();
-    signature.is_some_and(|signature| signature.profile == SignatureProfile::Aws)
+    demand
+        .signature()
+        .and_then(|signature| signature.sigv4.as_ref())
+        .is_some_and(|sigv4| sigv4.profile == SignatureProfile::Aws)
 }

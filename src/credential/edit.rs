@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
 
 use crate::clock::UtcTime;
-use crate::credential::{Credential, CredentialStore, read_private};
+use crate::credential::{Credential, CredentialStore, Key, read_private};
 use crate::document::Document;
 use crate::names::CredentialId;
 use crate::problem::Problems;
@@ -93,8 +93,9 @@ const ROOM: usize = 64 * 1024;
 fn push_credential(text: &mut String, credential: &Credential) {
     text.push_str("[[credential]]\n");
     text.push_str(&format!("id = \"{}\"\n", credential.id));
+    let Key::Aws(secret) = &credential.key;
     text.push_str("secret = \"");
-    for c in credential.secret.expose().chars() {
+    for c in secret.expose().chars() {
         match c {
             '"' | '\\' => text.extend(['\\', c]),
             c if c.is_control() => text.push_str(&format!("\\u{:04X}", u32::from(c))),

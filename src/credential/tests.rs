@@ -10,12 +10,7 @@ fn now() -> UtcTime {
 }
 
 fn credential(id: &str) -> Credential {
-    Credential {
-        id: CredentialId::new(id),
-        secret: Secret::new(SECRET.to_owned()),
-        not_before: None,
-        not_after: None,
-    }
+    Credential::aws(id, Secret::new(SECRET.to_owned()))
 }
 
 fn store_file(text: &str, mode: u32) -> (tempfile::TempDir, PathBuf) {
@@ -135,7 +130,7 @@ fn a_credential_is_appended_to_a_new_private_file_and_keeps_other_text() {
     let before = format!("# ours\n{}# end", std::fs::read_to_string(&file).unwrap());
     std::fs::write(&file, &before).unwrap();
     let mut odd = credential("CSB");
-    odd.secret = Secret::new(format!("\"\\\t\u{7f}{SECRET}"));
+    odd.key = Key::Aws(Secret::new(format!("\"\\\t\u{7f}{SECRET}")));
     odd.not_after = Some(now());
     append(&file, &odd).unwrap();
     assert!(
@@ -145,7 +140,8 @@ fn a_credential_is_appended_to_a_new_private_file_and_keeps_other_text() {
     );
     let store = CredentialStore::load(&file).unwrap();
     let found = store.find("CSB").unwrap();
-    assert_eq!(found.secret.expose(), odd.secret.expose());
+    let secret = |one: &Credential| one.secret_access_key().unwrap().expose().to_owned();
+    assert_eq!(secret(found), secret(&odd));
     assert_eq!((store.len(), found.not_after), (2, Some(now())));
     assert!(matches!(append(&file, &odd), Err(EditError::Taken(_))));
     assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1);

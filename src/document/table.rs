@@ -125,9 +125,21 @@ impl<'d> Table<'d> {
         found.map(|(_, meaning)| *meaning)
     }
 
-    /// A list of words, each once, as what they stand for; an unknown one is noted and left out.
+    /// A list of at least one word, each once, as what they stand for; an unknown one is noted
+    /// and left out.
     pub fn words<T: Copy>(&mut self, key: &'static str, words: &[(&str, T)]) -> Option<Vec<T>> {
+        let line = self.line_of(key);
         let texts = self.texts(key)?;
+        if texts.is_empty() {
+            let known = words.iter().map(|(word, _)| *word);
+            let problem = format!(
+                "\"{key}\" in {} holds nothing; it must hold {}",
+                self.label,
+                alternatives(known)
+            );
+            self.document.note(line, problem);
+            return None;
+        }
         let mut meant = Vec::new();
         for (at, text) in texts.iter().enumerate() {
             let known = words.iter().map(|(word, _)| *word);

@@ -4,12 +4,12 @@
 
 use std::fmt::Write as _;
 
-use crate::call::{Body, Call};
+use crate::call::Call;
 use crate::clock::UtcTime;
-use crate::config::{Demand, Policy, Proof, SignatureDemand, SignatureProfile};
+use crate::config::{Demand, Policy, Proof, SigV4Demand, SignatureDemand, SignatureProfile};
 use crate::identity::{Caller, Identity, Shown};
 use crate::refusal::Refusal;
-use crate::signature::KnownBody;
+use crate::signature::{Evidence, KnownBody, Working};
 use crate::snapshot::Snapshot;
 
 use super::{Circumstances, Decision, decide};
@@ -22,13 +22,22 @@ pub struct Explanation {
     pub served: bool,
 }
 
-/// Explains what `call` would meet when its connection shows `identity`.
-pub fn explain(
-    snapshot: &Snapshot,
-    call: &Call<'_>,
-    identity: Option<&Identity>,
-    now: UtcTime,
-) -> Explanation {
+/// What is to be supposed of a call that is explained.
+#[derive(Clone, Copy)]
+pub struct Showing<'a> {
+    /// Whom its certificate is about.
+    pub identity: Option<&'a Identity>,
+    /// Whether it comes over TLS.
+    pub secure: bool,
+    /// Its body.
+    pub body: KnownBody<'a>,
+    /// When it comes.
+    pub now: UtcTime,
+}
+
+/// Explains what `call` would meet.
+pub fn explain(snapshot: &Snapshot, call: &Call<'_>, showing: &Showing<'_>) -> Explanation {
+    let identity = showing.identity;
     let mut text = String::new();
     let hit = match snapshot.routes().find(call) {
         Ok(hit) => hit,
@@ -53,17 +62,29 @@ pub fn explain(
     if let Some(identity) = identity {
         describe_identity(&mut text, snapshot, identity);
     }
-    let served = outcome(&mut text, snapshot, call, identity, now);
+    let served = outcome(&mut text, snapshot, call, showing);
     Explanation { text, served }
 }
 
-fn outcome(
-    text: &mut String,
+/// What the signature of `call` is checked against; `None` when it has none that its route
+/// looks at.
+pub fn workings(
     snapshot: &Snapshot,
     call: &Call<'_>,
-    identity: Option<&Identity>,
-    now: UtcTime,
-) -> bool {
+    showing: &Showing<'_>,
+) -> Option<Result<Vec<Working>, Refusal>> {
+    let hit = snapshot.routes().find(call).ok()?;
+    let evidence = Evidence {
+        call,
+        body: showing.body,
+        secure: showing.secure,
+        now: showing.now,
+    };
+    snapshot.authorizer().workings(&hit, &evidence)
+}
+
+fn outcome(text: &mut String, snapshot: &Snapshot, call: &Call<'_>, showing: &Showing<'_>) -> bool {
+    let Showing { identity, now, .. } = *showing;
     let certificate = match identity {
         None => Shown::Nothing,
         Some(identity) if identity.is_valid_at(now) => Shown::Trusted(identity),
@@ -77,12 +98,9 @@ fn outcome(
                 .parse::<std::net::IpAddr>()
                 .is_err()
                 .then_some(call.host()),
-            secure: true,
+            secure: showing.secure,
         },
-        body: match call.body() {
-            Body::Empty => KnownBody::Empty,
-            _ => KnownBody::Unread,
-        },
+        body: showing.body,
         max_body_bytes: u64::MAX,
         now,
     };
@@ -149,11 +167,20 @@ fn proofs(proof: &Proof, joint: &str) -> String {
 }
 
 fn signature(demand: &SignatureDemand) -> String {
+    let schemes = [demand.sigv4.as_ref().map(sigv4)];
+    schemes
+        .into_iter()
+        .flatten()
+        .collect::<Vec<_>>()
+        .join(" or ")
+}
+
+fn sigv4(demand: &SigV4Demand) -> String {
     let profile = match demand.profile {
         SignatureProfile::Aws => "aws",
         SignatureProfile::S3 => "s3",
     };
-    let SignatureDemand {
+    let SigV4Demand {
         service, region, ..
     } = demand;
     let url = match demand.max_expires_secs {

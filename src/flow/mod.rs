@@ -14,8 +14,10 @@ use crate::config::Route;
 use crate::identity::Caller;
 use crate::integration::Plan;
 use crate::limit;
+use crate::names::ConsumerName;
 use crate::refusal::Refusal;
-use crate::signature::KnownBody;
+use crate::route::Hit;
+use crate::signature::{self, Evidence, KnownBody};
 use crate::snapshot::Snapshot;
 
 /// What is to be done with a call.
@@ -35,6 +37,16 @@ pub struct Decided {
     pub route: Option<Arc<Route>>,
     /// What to do, or why not.
     pub outcome: Result<Decision, Refusal>,
+    /// What a refused signature was checked against, when its consumer has that told.
+    pub explained: Option<Explained>,
+}
+
+/// What a refused signature was checked against.
+pub struct Explained {
+    /// Whose credential it claimed to use.
+    pub consumer: ConsumerName,
+    /// The texts, as a log may show them.
+    pub text: String,
 }
 
 /// Everything about a call but the call itself.
@@ -42,7 +54,7 @@ pub struct Circumstances<'a> {
     /// What the connection shows.
     pub caller: Caller<'a>,
     /// What is known of the body.
-    pub body: KnownBody,
+    pub body: KnownBody<'a>,
     /// The largest body of the listener.
     pub max_body_bytes: u64,
     /// The time of the request.
@@ -51,28 +63,42 @@ pub struct Circumstances<'a> {
 
 /// Decides about a call.
 pub fn decide(snapshot: &Snapshot, call: &Call<'_>, around: &Circumstances<'_>) -> Decided {
-    match snapshot.routes().find(call) {
-        Err(refusal) => Decided {
-            route: None,
-            outcome: Err(refusal),
+    let hit = match snapshot.routes().find(call) {
+        Ok(hit) => hit,
+        Err(refusal) => {
+            return Decided {
+                route: None,
+                outcome: Err(refusal),
+                explained: None,
+            };
+        }
+    };
+    let evidence = Evidence {
+        call,
+        body: around.body,
+        secure: around.caller.secure,
+        now: around.now,
+    };
+    let outcome = answer(snapshot, hit, &evidence, around);
+    Decided {
+        route: Some(hit.route().clone()),
+        explained: match &outcome {
+            Ok(_) => None,
+            Err(_) => explained(snapshot, &hit, &evidence),
         },
-        Ok(hit) => Decided {
-            route: Some(hit.route().clone()),
-            outcome: answer(snapshot, hit, call, around),
-        },
+        outcome,
     }
 }
 
 fn answer(
     snapshot: &Snapshot,
-    hit: crate::route::Hit<'_>,
-    call: &Call<'_>,
+    hit: Hit<'_>,
+    evidence: &Evidence<'_>,
     around: &Circumstances<'_>,
 ) -> Result<Decision, Refusal> {
+    let call = evidence.call;
     let most = hit.route().max_body_bytes.unwrap_or(around.max_body_bytes);
-    let authorizer = snapshot.authorizer();
-    let verdict = authorizer.check(hit, &around.caller, call, around.body, around.now)?;
-    let permit = match verdict {
+    let permit = match snapshot.authorizer().check(hit, &around.caller, evidence)? {
         Verdict::Permitted(permit) => permit,
         Verdict::NeedsBody { limit } => {
             let limit = limit.min(most);
@@ -84,4 +110,12 @@ fn answer(
     };
     let pass = limit::spend(permit, call, around.max_body_bytes)?;
     Ok(Decision::Serve(snapshot.integrations().plan(pass)))
+}
+
+fn explained(snapshot: &Snapshot, hit: &Hit<'_>, evidence: &Evidence<'_>) -> Option<Explained> {
+    let (consumer, workings) = snapshot.authorizer().explain(hit, evidence)?;
+    Some(Explained {
+        consumer: consumer.clone(),
+        text: signature::for_log(&workings),
+    })
 }

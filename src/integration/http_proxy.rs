@@ -14,11 +14,11 @@ use pingora_core::utils::tls::{WrappedX509, parse_x509};
 use x509_parser::certificate::X509Certificate;
 use x509_parser::prelude::FromDer as _;
 
+use crate::bundle::read_bundle;
 use crate::config::{HttpProxy, TargetAddress, UpstreamTls};
 use crate::digest::sha256;
 use crate::names::IntegrationName;
 use crate::problem::Problems;
-use crate::tls::read_bundle;
 
 /// An upstream: a pool of targets behind one integration.
 pub struct Upstream {

@@ -10,6 +10,9 @@ use pingora_core::protocols::http::ServerSession;
 use pingora_core::protocols::l4::stream::Stream;
 use tokio::net::TcpListener;
 
+use crate::clock::UtcTime;
+use crate::telemetry::{CredentialRecord, SourceRecord};
+
 use super::state::State;
 
 /// Connections to the admin listener at once.
@@ -48,7 +51,7 @@ impl ServeHttp for Admin {
         let read = matches!(head.method, http::Method::GET | http::Method::HEAD);
         match head.uri.path() {
             _ if !read => text(StatusCode::METHOD_NOT_ALLOWED, b"only GET\n".to_vec()),
-            "/metrics" => text(StatusCode::OK, self.state.telemetry.metrics().text()),
+            "/metrics" => text(StatusCode::OK, metrics(&self.state)),
             "/healthz" => text(StatusCode::OK, b"ok\n".to_vec()),
             "/readyz" if self.state.is_leaving() => {
                 text(StatusCode::SERVICE_UNAVAILABLE, b"draining\n".to_vec())
@@ -60,6 +63,33 @@ impl ServeHttp for Admin {
             ),
         }
     }
+}
+
+fn metrics(state: &State) -> Vec<u8> {
+    let snapshot = state.snapshot();
+    let now = UtcTime::now();
+    let warn_from = now.plus(snapshot.process().credential_warning);
+    let told = snapshot.authorizer().credentials().map(|state| {
+        let credential = state.credential;
+        CredentialRecord {
+            id: credential.id.as_str(),
+            consumer: state.consumer.map_or("", |name| name.as_str()),
+            uses: state.uses,
+            last_used: state.last_used.map(UtcTime::unix),
+            not_after: credential.not_after.map(UtcTime::unix),
+            is_expiring: credential.is_live(now) && !credential.is_live(warn_from),
+        }
+    });
+    let sources = snapshot.fetched().iter().map(|fetched| {
+        let counts = fetched.counts();
+        SourceRecord {
+            name: counts.source,
+            good: counts.good,
+            failed: counts.failed,
+            last_good: counts.last_good,
+        }
+    });
+    state.telemetry.metrics().text(told, sources)
 }
 
 fn text(status: StatusCode, body: Vec<u8>) -> Response<Vec<u8>> {

@@ -13,6 +13,7 @@ mod listener;
 mod listeners;
 pub mod origin;
 mod proxy;
+mod refresh;
 mod request;
 mod state;
 mod stream;
@@ -28,7 +29,9 @@ use pingora_core::server::configuration::ServerConf;
 use pingora_proxy::{HttpProxy, http_proxy};
 use tokio::signal::unix::{SignalKind, signal};
 
+use crate::clock::UtcTime;
 use crate::config::{Config, Process};
+use crate::credential_source;
 use crate::names::ListenerName;
 use crate::problem::Problems;
 use crate::snapshot::Snapshot;
@@ -74,7 +77,6 @@ pub struct Started {
 pub fn run(file: &Path, started: impl FnOnce(&Started)) -> Result<(), StartError> {
     tls::install_crypto();
     let config = Config::load(file).map_err(StartError::Config)?;
-    let snapshot = Snapshot::build(&config, None).map_err(StartError::Config)?;
     let telemetry =
         Telemetry::open(&config.process.access_log).map_err(|source| StartError::System {
             what: "the access log cannot be opened",
@@ -88,12 +90,16 @@ pub fn run(file: &Path, started: impl FnOnce(&Started)) -> Result<(), StartError
             what: "no threads",
             source,
         })?;
+    let process = config.process.clone();
+    let fetched = runtime.block_on(credential_source::fetch(&config, &[]));
+    let fetched = fetched.map_err(StartError::Config)?;
+    let snapshot = Snapshot::build(config, fetched, None).map_err(StartError::Config)?;
     let state = State::new(snapshot, telemetry).map_err(|source| StartError::System {
         what: "no randomness",
         source,
     })?;
     let state = Arc::new(state);
-    let ended = runtime.block_on(serve(file, &config.process, state.clone(), started));
+    let ended = runtime.block_on(serve(file, &process, state.clone(), started));
     // Tasks that are left have had their time.
     runtime.shutdown_timeout(Duration::from_millis(100));
     state.telemetry.close();
@@ -121,6 +127,7 @@ async fn serve(
     let admin = open_admin(process, &state)?;
     listeners.follow(&snapshot, bound);
     tell_certificates(&state, &snapshot);
+    warn_of_credentials(&snapshot);
     started(&Started {
         listeners: listeners
             .addresses()
@@ -128,8 +135,10 @@ async fn serve(
             .collect(),
         admin,
     });
+    let mut fresh = refresh::start(state.clone());
     loop {
         tokio::select! {
+            Some(fetched) = fresh.recv() => refresh::publish(&state, &fetched),
             _ = hangup.recv() => reload(file, &state, &mut listeners).await,
             _ = terminate.recv() => break,
             _ = interrupt.recv() => break,
@@ -197,16 +206,20 @@ async fn try_reload(
 ) -> Result<u64, String> {
     let previous = state.keep_snapshot();
     // Reads files and resolves names: not a thing to do on a thread that serves.
-    let built = tokio::task::spawn_blocking(move || {
-        let config = Config::load(&file)?;
-        Snapshot::build(&config, Some(&previous))
-    });
+    let read = tokio::task::spawn_blocking(move || Config::load(&file));
+    let read = read.await.map_err(|e| e.to_string())?;
+    let config = read.map_err(|problems| problems.to_string())?;
+    let fetched = credential_source::fetch(&config, previous.fetched()).await;
+    let fetched = fetched.map_err(|problems| problems.to_string())?;
+    let build = move || Snapshot::build(config, fetched, Some(&previous));
+    let built = tokio::task::spawn_blocking(build);
     let built = built.await.map_err(|e| e.to_string())?;
     let snapshot = Arc::new(built.map_err(|problems| problems.to_string())?);
     let bound = listeners.bind(&snapshot)?;
     state.publish(snapshot.clone());
     listeners.follow(&snapshot, bound);
     tell_certificates(state, &snapshot);
+    warn_of_credentials(&snapshot);
     Ok(snapshot.version())
 }
 
@@ -232,6 +245,21 @@ async fn drain(state: &Arc<State>, listeners: &mut Listeners, process: &Process)
 async fn wait_until(deadline: tokio::time::Instant, done: impl Fn() -> bool) {
     while !done() && tokio::time::Instant::now() < deadline {
         tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
+/// Warns of credentials that end soon: their consumers need new ones before that.
+fn warn_of_credentials(snapshot: &Snapshot) {
+    let now = UtcTime::now();
+    let then = now.plus(snapshot.process().credential_warning);
+    for state in snapshot.authorizer().credentials() {
+        let credential = state.credential;
+        if let (Some(end), Some(consumer)) = (credential.not_after, state.consumer)
+            && credential.is_live(now)
+            && !credential.is_live(then)
+        {
+            tracing::warn!(credential = %credential.id, %consumer, not_after = %end, "A credential ends soon.");
+        }
     }
 }
 

@@ -16,7 +16,6 @@ use pingora_proxy::{FailToProxy, ProxyHttp, ProxyWarnLogContext, Session};
 use crate::call::{Body, Call, Parts};
 use crate::clock::UtcTime;
 use crate::config::RequestLimits;
-use crate::digest::sha256;
 use crate::flow::body::BodyWatch;
 use crate::flow::{self, Circumstances, Decision};
 use crate::integration::{Answer, MockAnswer, Plan};
@@ -302,21 +301,20 @@ impl Gateway {
             (body, Decision::ReadBody { limit }) => (body, limit),
         };
         let whole = inbound::read_whole(session, body, limit).await?;
-        let hash = sha256(&whole);
-        request.body = Some(whole);
-        match decide(session, request, snapshot, Some(hash), now)? {
+        request.body = Some(whole.clone());
+        match decide(session, request, snapshot, Some(&whole), now)? {
             (_, Decision::Serve(plan)) => Ok(plan),
             (_, Decision::ReadBody { .. }) => Err(Refusal::Internal("the body was read already")),
         }
     }
 }
 
-/// One run of the stages; `hash` when the body was read.
+/// One run of the stages; `whole` when the body was read.
 fn decide(
     session: &mut Session,
     request: &mut Request,
     snapshot: &Snapshot,
-    hash: Option<[u8; 32]>,
+    whole: Option<&[u8]>,
     now: UtcTime,
 ) -> Result<(Body, Decision), Refusal> {
     let connection = request.connection.clone();
@@ -340,8 +338,8 @@ fn decide(
         &call,
         &Circumstances {
             caller: connection.caller(snapshot, now),
-            body: match (hash, call.body()) {
-                (Some(hash), _) => KnownBody::Hash(hash),
+            body: match (whole, call.body()) {
+                (Some(whole), _) => KnownBody::Whole(whole),
                 (None, Body::Empty) => KnownBody::Empty,
                 (None, _) => KnownBody::Unread,
             },
@@ -351,6 +349,15 @@ fn decide(
     );
     request.decided_in += started.elapsed();
     request.route = decided.route;
+    if let Some(explained) = decided.explained {
+        // As one line, whatever a caller sent: `text` is escaped.
+        tracing::info!(
+            request_id = request.id.as_str(),
+            consumer = %explained.consumer,
+            checked_against = ?explained.text,
+            "A signature was refused."
+        );
+    }
     decided.outcome.map(|decision| (call.body(), decision))
 }
 

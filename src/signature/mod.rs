@@ -1,11 +1,116 @@
-//! Request signatures. In: a `Call`, the policy's demand and the ring of signing keys.
-//! Out: whether the signature is right and what the body still owes, or a `Refusal`.
+//! Request signatures, a room for each scheme. In: a `Call`, the policy's demand and the ring
+//! of keys. Out: whose signature it is and what the body still owes, or a `Refusal`.
 //! Knows nothing of routes, consumers or Pingora; the time is handed in.
 
+mod body;
+mod compare;
+mod keys;
 pub mod rfc9421;
 mod sigv4;
+mod workings;
 
-pub use sigv4::{
-    BodyDuty, ChunkedBody, ChunkedDuty, KeyRing, KnownBody, Outcome, Presented, SignError,
-    SigningRequest, present, sign, strip_presigned, verify,
-};
+use crate::call::Call;
+use crate::clock::UtcTime;
+use crate::config::SignatureDemand;
+use crate::names::CredentialId;
+use crate::refusal::Refusal;
+
+pub use body::{BodyDuty, KnownBody};
+pub use compare::{Comparison, Difference, compare};
+pub use keys::KeyRing;
+pub use sigv4::{ChunkedBody, ChunkedDuty, SignError, SigningRequest, sign, strip_presigned};
+pub use workings::{Working, WorkingKind, for_log, workings};
+
+/// What is judged, and what is known around it.
+#[derive(Clone, Copy)]
+pub struct Evidence<'a> {
+    /// The request.
+    pub call: &'a Call<'a>,
+    /// What is known of its body.
+    pub body: KnownBody<'a>,
+    /// Whether it came over TLS.
+    pub secure: bool,
+    /// The time of the request.
+    pub now: UtcTime,
+}
+
+/// A signature as a call presents it: parsed, and verified by nobody yet.
+#[derive(Clone, Debug)]
+pub enum Presented<'a> {
+    /// AWS Signature Version 4.
+    SigV4(sigv4::Presented<'a>),
+}
+
+impl Presented<'_> {
+    /// The id of the credential that it claims to be of.
+    pub fn credential_id(&self) -> &str {
+        match self {
+            Self::SigV4(presented) => presented.credential_id(),
+        }
+    }
+}
+
+/// What verifying came to, when nothing was refused.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// The signature is right.
+    Verified(Verified),
+    /// It covers a body that is unread, and of which the head tells no hash: read it, up to the
+    /// demand's `max_buffered_body_bytes`, and ask again with [`KnownBody::Whole`].
+    NeedsBody,
+}
+
+/// A signature that is right.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Verified {
+    /// Whose it is.
+    pub credential: CredentialId,
+    /// What the body still owes.
+    pub duty: BodyDuty,
+    /// What tells this signature from every other one, made from what was signed: signatures
+    /// themselves can be changed and stay right (ECDSA). Only made when replays are refused.
+    pub replay_key: Option<[u8; 32]>,
+    /// The last second at which it would be found right.
+    pub good_until: UtcTime,
+}
+
+/// Finds the one signature that `call` presents; `None` when there is none.
+///
+/// # Errors
+/// `SignatureMalformed` for two of them, for one of a scheme that `demand` does not take, and
+/// for one that cannot be read.
+pub fn present<'a>(
+    call: &Call<'a>,
+    demand: &SignatureDemand,
+) -> Result<Option<Presented<'a>>, Refusal> {
+    let Some(presented) = sigv4::present(call)? else {
+        return Ok(None);
+    };
+    match &demand.sigv4 {
+        Some(_) => Ok(Some(Presented::SigV4(presented))),
+        None => Err(Refusal::SignatureMalformed("the policy takes no SigV4")),
+    }
+}
+
+/// Judges the signature that a call presents.
+///
+/// Every check but the last depends only on the call and the demand, so a stranger's answers
+/// are the same for credentials that exist and for those that do not.
+///
+/// # Errors
+/// Every `Signature…` refusal, `PayloadModeRefused`, and `BodyHashMismatch` once the
+/// signature itself was right.
+pub fn verify(
+    presented: &Presented<'_>,
+    evidence: &Evidence<'_>,
+    demand: &SignatureDemand,
+    keys: &KeyRing,
+) -> Result<Outcome, Refusal> {
+    const NOT_TAKEN: Refusal = Refusal::Internal("a scheme that the policy does not take");
+    match presented {
+        Presented::SigV4(presented) => {
+            let sigv4 = demand.sigv4.as_ref().ok_or(NOT_TAKEN)?;
+            sigv4::verify(presented, evidence, sigv4, keys, demand.refuse_replays)
+        }
+    }
+}

@@ -7,6 +7,7 @@ use prometheus::{
     IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder,
 };
 
+use super::credentials::{CredentialMetrics, CredentialRecord, SourceRecord};
 use super::record::{ConnectionRecord, RequestRecord};
 
 /// How a handshake ended.
@@ -52,6 +53,7 @@ pub struct Metrics {
     reloads: IntCounterVec,
     config_version: Gauge,
     certificate_expiry: GaugeVec,
+    credentials: CredentialMetrics,
     /// Lines that the access log lost.
     pub log_lines_dropped: IntCounter,
 }
@@ -149,6 +151,7 @@ impl Metrics {
                     "Lines that the access log lost.",
                 ),
             ),
+            credentials: CredentialMetrics::new(&registry),
             registry,
         }
     }
@@ -223,11 +226,19 @@ impl Metrics {
         }
     }
 
-    /// Everything in Prometheus's text format.
-    pub fn text(&self) -> Vec<u8> {
+    /// Everything in Prometheus's text format, with `credentials` and their `sources` as they
+    /// are now.
+    pub fn text<'a>(
+        &self,
+        credentials: impl Iterator<Item = CredentialRecord<'a>>,
+        sources: impl Iterator<Item = SourceRecord<'a>>,
+    ) -> Vec<u8> {
         let mut out = Vec::new();
+        let families = self
+            .credentials
+            .read(credentials, sources, || self.registry.gather());
         // Writing to memory does not fail, and half a page is better than none.
-        let _ = TextEncoder::new().encode(&self.registry.gather(), &mut out);
+        let _ = TextEncoder::new().encode(&families, &mut out);
         out
     }
 }
@@ -246,15 +257,20 @@ impl Status {
     }
 }
 
-fn named(name: &str) -> String {
+pub(super) fn named(name: &str) -> String {
     format!("countersign_{name}")
 }
 
-fn opts(name: &str, help: &str) -> Opts {
+pub(super) fn opts(name: &str, help: &str) -> Opts {
     Opts::new(named(name), help)
 }
 
-fn counters(registry: &Registry, name: &str, help: &str, labels: &[&str]) -> IntCounterVec {
+pub(super) fn counters(
+    registry: &Registry,
+    name: &str,
+    help: &str,
+    labels: &[&str],
+) -> IntCounterVec {
     register(registry, IntCounterVec::new(opts(name, help), labels))
 }
 
@@ -279,7 +295,7 @@ fn decide_histogram(registry: &Registry) -> Histogram {
     register(registry, Histogram::with_opts(opts))
 }
 
-fn register<M>(registry: &Registry, metric: prometheus::Result<M>) -> M
+pub(super) fn register<M>(registry: &Registry, metric: prometheus::Result<M>) -> M
 where
     M: prometheus::core::Collector + Clone + 'static,
 {

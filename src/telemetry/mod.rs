@@ -3,12 +3,14 @@
 //! Prometheus metrics. Labels come from configured names, never from what a caller sent.
 
 mod access_log;
+mod credentials;
 mod metrics;
 mod record;
 
 use crate::config::AccessLog;
 
 pub use access_log::AccessLogWriter;
+pub use credentials::{CredentialRecord, SourceRecord};
 pub use metrics::{HandshakeResult, Metrics};
 pub use record::{ConnectionRecord, Record, RequestRecord, log_time};
 

@@ -13,11 +13,10 @@ use x509_parser::certificate::X509Certificate;
 use x509_parser::extensions::GeneralName;
 use x509_parser::prelude::FromDer as _;
 
+use crate::bundle::read_bundle;
 use crate::clock::UtcTime;
 use crate::config::CertificateFiles;
 use crate::problem::Problems;
-
-use super::read_bundle;
 
 /// One certificate that a listener shows.
 #[derive(Debug, Clone, PartialEq, Eq)]

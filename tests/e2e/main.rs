@@ -1,4 +1,4 @@
-//! The gateway against real parts: nginx, curl, botocore and openssl, and against callers
+//! The gateway against real parts: nginx, curl, botocore, openssl and Redis, and against callers
 //! that no well-kept client would be. Each test starts what it needs and ends it.
 
 #![allow(clippy::unwrap_used)]
@@ -9,11 +9,14 @@ mod bodies;
 mod callers;
 mod certificates;
 mod commands;
+mod credentials;
+mod explain;
 mod framing;
 mod headers;
 mod http2;
 mod lifecycle;
 mod limits;
 mod paths;
+mod replay;
 mod signatures;
 mod upstreams;

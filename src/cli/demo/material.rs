@@ -60,6 +60,8 @@ pub(super) fn make(
         .next()
         .context("the credential store is empty")?;
     let id = credential.id.to_string();
+    let secret = credential.secret_access_key();
+    let secret = secret.context("the credential is none for SigV4")?;
     fs::write(
         directory.join("gateway.toml"),
         configuration(listen, admin, target, &id),
@@ -67,7 +69,7 @@ pub(super) fn make(
     Ok(Made {
         files,
         id,
-        secret: credential.secret.expose().to_owned(),
+        secret: secret.expose().to_owned(),
     })
 }
 

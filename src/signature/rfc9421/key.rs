@@ -1,9 +1,9 @@
 //! The key that a signature is verified with, bound to one algorithm (RFC 9421 §3.3, §7.3.6):
 //! never is an RSA key taken for an HMAC's secret because a message says so. In: PEM, a JWK or
-//! a secret. Out: a `VerifyingKey`, or why not; and for a signature, whether it is right. A key
-//! that is unknown costs what a wrong signature costs, and is refused in the same word.
+//! a secret. Out: a `VerifyingKey`, or why not; and for a signature, whether it is right.
 
 use std::fmt;
+use std::sync::Arc;
 
 use aws_lc_rs::hmac;
 use aws_lc_rs::signature::{
@@ -11,29 +11,31 @@ use aws_lc_rs::signature::{
     RSA_PKCS1_2048_8192_SHA256, RSA_PSS_2048_8192_SHA512, RsaParameters, RsaPublicKeyComponents,
 };
 
-use crate::refusal::Refusal;
+use crate::digest::sha256;
 
 use super::algorithm::Algorithm;
-use super::decoy;
 use super::der::{self, PublicKey};
 use super::jwk::Jwk;
-use super::presented::Presented;
 
 /// Why a key cannot be used. Says nothing of the key itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the key cannot be used: {0}")]
 pub struct KeyError(pub(super) &'static str);
 
-/// A key that verifies signatures of one algorithm.
+/// A key that verifies signatures of one algorithm. Cheap to clone.
+#[derive(Clone)]
 pub struct VerifyingKey {
     algorithm: Algorithm,
     material: Material,
+    /// Of what it was made from, so that two keys can be compared.
+    fingerprint: [u8; 32],
     signature_bytes: usize,
 }
 
+#[derive(Clone)]
 enum Material {
-    Public(Box<ParsedPublicKey>),
-    Secret(Box<hmac::Key>),
+    Public(Arc<ParsedPublicKey>),
+    Secret(Arc<hmac::Key>),
 }
 
 const MIN_RSA_BITS: usize = 2048;
@@ -92,7 +94,8 @@ impl VerifyingKey {
             true => Err(KeyError("a secret must have at least 32 bytes")),
             false => Ok(Self {
                 algorithm: Algorithm::HmacSha256,
-                material: Material::Secret(Box::new(hmac::Key::new(hmac::HMAC_SHA256, secret))),
+                material: Material::Secret(Arc::new(hmac::Key::new(hmac::HMAC_SHA256, secret))),
+                fingerprint: sha256(secret),
                 signature_bytes: 32,
             }),
         }
@@ -134,7 +137,8 @@ impl VerifyingKey {
         let parsed = parsed.map_err(|_| KeyError("its point is not on its curve"))?;
         Ok(Self {
             algorithm: natural,
-            material: Material::Public(Box::new(parsed)),
+            fingerprint: sha256(parsed.as_ref()),
+            material: Material::Public(Arc::new(parsed)),
             signature_bytes: match natural {
                 Algorithm::EcdsaP384Sha384 => 96,
                 _ => 64,
@@ -161,7 +165,8 @@ impl VerifyingKey {
         let parsed = parsed.map_err(|_| KeyError("it is no RSA public key"))?;
         Ok(Self {
             algorithm,
-            material: Material::Public(Box::new(parsed)),
+            fingerprint: sha256(parsed.as_ref()),
+            material: Material::Public(Arc::new(parsed)),
             signature_bytes: n.len(),
         })
     }
@@ -172,7 +177,7 @@ impl VerifyingKey {
     }
 
     /// Whether a signature has the length that this key's signatures have.
-    fn fits(&self, signature: &[u8]) -> bool {
+    pub(super) fn fits(&self, signature: &[u8]) -> bool {
         signature.len() == self.signature_bytes
     }
 
@@ -185,6 +190,14 @@ impl VerifyingKey {
             }
     }
 }
+
+impl PartialEq for VerifyingKey {
+    fn eq(&self, other: &Self) -> bool {
+        (self.algorithm, self.fingerprint) == (other.algorithm, other.fingerprint)
+    }
+}
+
+impl Eq for VerifyingKey {}
 
 /// Shows the algorithm, and nothing of the key.
 impl fmt::Debug for VerifyingKey {
@@ -201,45 +214,4 @@ pub(super) const OTHER_ALGORITHM: KeyError = KeyError("it is for another algorit
 fn without_zeros(number: &[u8]) -> &[u8] {
     let zeros = number.iter().take_while(|byte| **byte == 0).count();
     &number[zeros..]
-}
-
-/// What a lookup by `keyid` finds.
-#[derive(Clone, Copy, Debug)]
-pub struct Found<'k> {
-    /// The key.
-    pub key: &'k VerifyingKey,
-    /// Whether the credential is within its time.
-    pub live: bool,
-}
-
-/// Whether the presented signature is one of `base` by the key that was found. Whatever is
-/// missing, something is verified: what the signature's form lets a stranger ask for.
-pub(super) fn check(
-    found: Option<Found<'_>>,
-    alg: Option<Algorithm>,
-    base: &[u8],
-    presented: &Presented<'_>,
-) -> Result<(), Refusal> {
-    let signature = &presented.signature;
-    let why = match found {
-        None => Some("the credential is unknown"),
-        Some(found) if !found.live => Some("the credential is not yet, or no longer, valid"),
-        Some(found) if alg.is_some_and(|alg| alg != found.key.algorithm) => {
-            Some("alg is not the algorithm of the key")
-        }
-        Some(found) if !found.key.fits(signature) => {
-            Some("the signature does not have the length of its algorithm")
-        }
-        Some(_) if presented.ambiguous => Some("several signatures could be meant; demand a tag"),
-        Some(_) => None,
-    };
-    let right = match found.filter(|_| why.is_none()) {
-        Some(found) => found.key.verify(base, signature),
-        None => decoy::verify(alg, base, signature),
-    };
-    match (right, why) {
-        (true, None) => Ok(()),
-        (_, Some(why)) => Err(Refusal::SignatureMismatch(why)),
-        (false, None) => Err(Refusal::SignatureMismatch("the signature is wrong")),
-    }
 }

@@ -12,6 +12,7 @@ mod decoy;
 mod demand;
 mod der;
 mod digest;
+mod found;
 mod jwk;
 mod key;
 mod lifetime;
@@ -35,7 +36,8 @@ use base::Message;
 pub use algorithm::{Algorithm, UnknownAlgorithm};
 pub use demand::{Demand, accept_signature};
 pub use digest::{ContentDigest, DigestAlgorithm, DigestWatch, content_digest};
-pub use key::{Found, KeyError, VerifyingKey};
+pub use found::Found;
+pub use key::{KeyError, VerifyingKey};
 pub use presented::{Presented, present};
 pub use sign::{SignError, SigningRequest, sign};
 pub use signing_key::SigningKey;
@@ -110,7 +112,7 @@ pub fn verify<'p, 'k>(
     let mut base = String::with_capacity(1024);
     base::write(&mut base, &Message::of(call, secure), member).map_err(malformed)?;
     let credential_id = presented.credential_id();
-    key::check(keys(credential_id), alg, base.as_bytes(), presented)?;
+    found::check(keys(credential_id), alg, base.as_bytes(), presented)?;
     Ok(Verified {
         credential_id,
         digest: match (digest, has_content) {

@@ -10,12 +10,11 @@ use aws_lc_rs::constant_time::verify_slices_are_equal;
 use aws_lc_rs::hmac::{self, Key};
 use bytes::{Buf as _, BytesMut};
 
-use crate::digest::sha256;
+use crate::digest::{EMPTY_HASH, sha256};
 use crate::refusal::Refusal;
 
 use super::checksum::Checksum;
 use super::encode;
-use super::payload::EMPTY_HASH;
 
 /// Size and signature of a chunk, with room for leading zeros.
 const MAX_LINE: usize = 256;

@@ -4,15 +4,16 @@
 //! signature costs: it is checked against a decoy, through the same code.
 
 use std::collections::HashMap;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{PoisonError, RwLock};
 
-use aws_lc_rs::hmac::{HMAC_SHA256, Key, sign, verify};
+use aws_lc_rs::hmac::{self, HMAC_SHA256, sign, verify};
 use zeroize::Zeroizing;
 
 use crate::clock::UtcTime;
-use crate::credential::{CredentialStore, Secret};
+use crate::credential::{CredentialStore, Key, Secret};
 use crate::names::CredentialId;
 use crate::refusal::Refusal;
+use crate::signature::keys::KeyRing;
 
 /// Keys kept for one credential: two days around midnight, for a few scopes.
 const MAX_KEPT: usize = 8;
@@ -25,9 +26,8 @@ pub(super) struct Scope<'a> {
     pub(super) service: &'a str,
 }
 
-/// The credentials of a snapshot with the signing keys derived from them so far.
-pub struct KeyRing {
-    store: Arc<CredentialStore>,
+/// The signing keys that have been derived so far.
+pub(in crate::signature) struct SigningKeys {
     kept: HashMap<CredentialId, Kept>,
     decoy: Secret,
     decoy_kept: Kept,
@@ -42,83 +42,64 @@ struct SigningKey {
     day: String,
     region: String,
     service: String,
-    key: Key,
+    key: hmac::Key,
 }
 
-impl KeyRing {
-    /// A ring with the credentials of `store` and no derived key yet.
-    pub fn new(store: Arc<CredentialStore>) -> Self {
+impl SigningKeys {
+    /// Room for the keys of every credential of `store`, and none derived yet.
+    pub(in crate::signature) fn new(store: &CredentialStore) -> Self {
         let kept = store.iter().map(|one| (one.id.clone(), Kept::default()));
         Self {
             kept: kept.collect(),
-            store,
             decoy: Secret::new("this is nobody's secret; it opens no route".to_owned()),
             decoy_kept: Kept::default(),
         }
     }
+}
 
-    /// Whether there is a credential with this id.
-    pub(super) fn holds(&self, id: &str) -> bool {
-        self.store.find(id).is_some()
-    }
-
-    /// Whether `signature` is the one of `text` by the credential `id`.
-    pub(super) fn check(
-        &self,
-        id: &str,
-        scope: &Scope<'_>,
-        text: &[u8],
-        signature: &[u8; 32],
-        now: UtcTime,
-    ) -> Result<(), Refusal> {
-        let (secret, kept, refused) = match (self.store.find(id), self.kept.get(id)) {
-            (Some(found), Some(kept)) if found.is_live(now) => (&found.secret, kept, None),
-            (Some(found), Some(kept)) => (
-                &found.secret,
-                kept,
-                Some("the credential is not yet, or no longer, valid"),
-            ),
-            _ => (&self.decoy, &self.decoy_kept, Some(why_unknown(id))),
-        };
-        let right = kept.verify(secret, scope, text, signature);
-        match (right, refused) {
-            (true, None) => Ok(()),
-            (_, Some(why)) => Err(Refusal::SignatureMismatch(why)),
-            (false, None) => Err(Refusal::SignatureMismatch("the signature is wrong")),
-        }
+/// Whether `signature` is the one of `text` by the credential `id`; whose it is, if so.
+pub(super) fn check(
+    keys: &KeyRing,
+    id: &str,
+    scope: &Scope<'_>,
+    text: &[u8],
+    signature: &[u8; 32],
+    now: UtcTime,
+) -> Result<CredentialId, Refusal> {
+    let ring = &keys.sigv4;
+    let known = match keys.find(id, now) {
+        Ok(found) => match (&found.key, ring.kept.get(id)) {
+            (Key::Aws(secret), Some(kept)) => Ok((found, secret, kept)),
+            _ => Err("the credential is none for SigV4"),
+        },
+        Err(why) => Err(why),
+    };
+    let (secret, kept) = match known {
+        Ok((_, secret, kept)) => (secret, kept),
+        Err(_) => (&ring.decoy, &ring.decoy_kept),
+    };
+    let right = kept.verify(secret, scope, text, signature);
+    match (known, right) {
+        (Ok((found, ..)), true) => Ok(found.id.clone()),
+        (Ok(_), false) => Err(Refusal::SignatureMismatch("the signature is wrong")),
+        (Err(why), _) => Err(Refusal::SignatureMismatch(why)),
     }
 }
 
-impl KeyRing {
-    /// The key with which a signature was just verified.
-    pub(super) fn signing_key(&self, id: &str, scope: &Scope<'_>) -> Option<Key> {
-        let (secret, kept) = (&self.store.find(id)?.secret, self.kept.get(id)?);
-        let keys = kept.0.read().unwrap_or_else(PoisonError::into_inner);
-        let found = keys.iter().find(|key| key.is_for(scope));
-        Some(found.map_or_else(|| derive(secret, scope), |found| found.key.clone()))
-    }
-}
-
-/// Why an id cannot be known here, for the log.
-pub(super) fn why_unknown(id: &str) -> &'static str {
-    match id.starts_with("AKIA") || id.starts_with("ASIA") {
-        true => {
-            "an AWS IAM access key cannot be verified here: AWS never gives out its secret; \
-             create one with `countersign credentials new`"
-        }
-        false => "the credential is unknown",
-    }
+/// The key with which a signature was just verified.
+pub(super) fn signing_key(keys: &KeyRing, id: &str, scope: &Scope<'_>) -> Option<hmac::Key> {
+    keys.sigv4.kept.get(id)?.find(scope)
 }
 
 /// `kSigning`: the secret, narrowed to a day, a region and a service.
-pub(super) fn derive(secret: &Secret, scope: &Scope<'_>) -> Key {
+pub(super) fn derive(secret: &Secret, scope: &Scope<'_>) -> hmac::Key {
     let start = Zeroizing::new(format!("AWS4{}", secret.expose()));
-    let narrow = |key: &[u8], by: &str| sign(&Key::new(HMAC_SHA256, key), by.as_bytes());
+    let narrow = |key: &[u8], by: &str| sign(&hmac::Key::new(HMAC_SHA256, key), by.as_bytes());
     let day = narrow(start.as_bytes(), scope.day);
     let region = narrow(day.as_ref(), scope.region);
     let service = narrow(region.as_ref(), scope.service);
     let signing = narrow(service.as_ref(), "aws4_request");
-    Key::new(HMAC_SHA256, signing.as_ref())
+    hmac::Key::new(HMAC_SHA256, signing.as_ref())
 }
 
 impl Kept {
@@ -141,7 +122,13 @@ impl Kept {
         right
     }
 
-    fn keep(&self, key: Key, scope: &Scope<'_>) {
+    fn find(&self, scope: &Scope<'_>) -> Option<hmac::Key> {
+        let keys = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        let found = keys.iter().find(|key| key.is_for(scope))?;
+        Some(found.key.clone())
+    }
+
+    fn keep(&self, key: hmac::Key, scope: &Scope<'_>) {
         let mut keys = self.0.write().unwrap_or_else(PoisonError::into_inner);
         if keys.iter().any(|kept| kept.is_for(scope)) {
             return;

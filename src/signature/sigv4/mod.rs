@@ -19,15 +19,17 @@ mod stamp;
 #[cfg(test)]
 mod tests;
 mod uri;
+mod workings;
 
 use http::HeaderName;
 use http::header::AUTHORIZATION;
 
 use crate::call::Call;
-use crate::clock::UtcTime;
-use crate::config::SignatureDemand;
+use crate::config::SigV4Demand;
 use crate::digest::sha256;
 use crate::refusal::Refusal;
+use crate::signature::keys::{KeyRing, why_unknown};
+use crate::signature::{Evidence, Outcome, Verified};
 
 use canonical::{Canonical, write_string_to_sign};
 use chunked::Chain;
@@ -45,21 +47,11 @@ const TRAILER: HeaderName = HeaderName::from_static("x-amz-trailer");
 const SECURITY_TOKEN: HeaderName = HeaderName::from_static("x-amz-security-token");
 
 pub use chunked::{ChunkedBody, ChunkedDuty};
-pub use key::KeyRing;
-pub use payload::{BodyDuty, KnownBody};
+pub(super) use key::SigningKeys;
 pub use presented::Presented;
 pub use presigned::strip as strip_presigned;
 pub use sign::{SignError, SigningRequest, sign};
-
-/// What verifying came to, when nothing was refused.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Outcome {
-    /// The signature is right; the body may still owe a proof.
-    Verified(BodyDuty),
-    /// The call names no hash for a body that is unread: read it, up to the demand's
-    /// `max_buffered_body_bytes`, and ask again with [`KnownBody::Hash`].
-    NeedsBody,
-}
+pub(super) use workings::workings;
 
 /// Finds the one signature that `call` presents; `None` when there is none of AWS's family.
 ///
@@ -84,23 +76,19 @@ pub fn present<'a>(call: &Call<'a>) -> Result<Option<Presented<'a>>, Refusal> {
     presented.map(Some).map_err(Refusal::SignatureMalformed)
 }
 
-/// Judges the signature that `call` presents. `secure` says whether it came over TLS.
-///
-/// Every check but the last depends only on the call and the demand, so a stranger's answers
-/// are the same for credentials that exist and for those that do not.
+/// Judges the signature that a call presents.
 ///
 /// # Errors
 /// Every `Signature…` refusal, `PayloadModeRefused`, and `BodyHashMismatch` once the
 /// signature itself was right.
 pub fn verify(
     presented: &Presented<'_>,
-    call: &Call<'_>,
-    demand: &SignatureDemand,
+    evidence: &Evidence<'_>,
+    demand: &SigV4Demand,
     keys: &KeyRing,
-    secure: bool,
-    now: UtcTime,
-    body: KnownBody,
+    wants_replay_key: bool,
 ) -> Result<Outcome, Refusal> {
+    let Evidence { call, now, .. } = *evidence;
     coverage::check(presented.signed_headers(), call)?;
     let stamp = Stamp::of(call, presented)?;
     let scope = presented.scope_demanded(&stamp, demand)?;
@@ -110,10 +98,49 @@ pub fn verify(
     };
     stamp.check(now, demand.max_skew_secs, expires_secs)?;
     refuse_session_token(presented, call, keys)?;
-    let payload = Payload::of(call, presented.carrier(), demand, secure)?;
-    let body = body.as_head_says(call);
+    let payload = Payload::of(call, presented.carrier(), demand, evidence.secure)?;
+    let body = evidence.body.as_head_says(call);
+    let Some(line) = payload.canonical_line(body) else {
+        return Ok(Outcome::NeedsBody);
+    };
+    let (credential, replay_key) = with_scratch(|scratch| {
+        let canonical = canonical_of(presented, call, demand);
+        canonical
+            .write(scratch)
+            .map_err(Refusal::SignatureMalformed)?;
+        scratch.request.extend_from_slice(line.as_bytes());
+        let hash = sha256(&scratch.request);
+        write_string_to_sign(&mut scratch.request, &stamp, &scope, &hash);
+        let text = &mut scratch.request;
+        let id = presented.credential_id();
+        let credential = key::check(keys, id, &scope, text, presented.signature(), now)?;
+        let replay_key = wants_replay_key.then(|| {
+            text.extend_from_slice(id.as_bytes());
+            sha256(text)
+        });
+        Ok((credential, replay_key))
+    })?;
+    let chain = || {
+        Some(Chain {
+            key: key::signing_key(keys, presented.credential_id(), &scope)?,
+            scope: scope_of_chunks(&stamp, &scope),
+            previous: *presented.signature(),
+        })
+    };
+    Ok(Outcome::Verified(Verified {
+        credential,
+        duty: payload.settle(call, body, demand.max_chunk_bytes, chain)?,
+        replay_key,
+        good_until: stamp.plus(expires_secs),
+    }))
+}
 
-    let canonical = Canonical {
+fn canonical_of<'a>(
+    presented: &'a Presented<'_>,
+    call: &Call<'a>,
+    demand: &SigV4Demand,
+) -> Canonical<'a> {
+    Canonical {
         method: call.method().as_str(),
         path: call.path(),
         query: call.query(),
@@ -125,41 +152,6 @@ pub fn verify(
             Carrier::Query(_) => Some(presigned::SIGNATURE),
         },
         profile: demand.profile,
-    };
-    let known = with_scratch(|scratch| -> Result<bool, Refusal> {
-        canonical
-            .write(scratch)
-            .map_err(Refusal::SignatureMalformed)?;
-        let Some(line) = payload.canonical_line(body) else {
-            return Ok(false);
-        };
-        scratch.request.extend_from_slice(line.as_bytes());
-        let hash = sha256(&scratch.request);
-        write_string_to_sign(&mut scratch.request, &stamp, &scope, &hash);
-        keys.check(
-            presented.credential_id(),
-            &scope,
-            &scratch.request,
-            presented.signature(),
-            now,
-        )?;
-        Ok(true)
-    })?;
-    match known {
-        true => {
-            let chain = || {
-                Some(Chain {
-                    key: keys.signing_key(presented.credential_id(), &scope)?,
-                    scope: scope_of_chunks(&stamp, &scope),
-                    previous: *presented.signature(),
-                })
-            };
-            let max_chunk_bytes = demand.max_buffered_body_bytes;
-            payload
-                .settle(call, body, max_chunk_bytes, chain)
-                .map(Outcome::Verified)
-        }
-        false => Ok(Outcome::NeedsBody),
     }
 }
 
@@ -188,8 +180,17 @@ fn refuse_session_token(
     let id = presented.credential_id();
     Err(Refusal::SignatureMalformed(match keys.holds(id) {
         true => "session token for a long-lived credential",
-        false => key::why_unknown(id),
+        false => why_unknown(id),
     }))
+}
+
+/// The scope that is demanded of a request signed then.
+fn scope_of<'a>(stamp: &'a Stamp, demand: &'a SigV4Demand) -> Scope<'a> {
+    Scope {
+        day: stamp.day(),
+        region: &demand.region,
+        service: &demand.service,
+    }
 }
 
 /// The scope as it stands in the credential and in the string to sign.
@@ -197,13 +198,9 @@ impl Presented<'_> {
     fn scope_demanded<'a>(
         &self,
         stamp: &'a Stamp,
-        demand: &'a SignatureDemand,
+        demand: &'a SigV4Demand,
     ) -> Result<Scope<'a>, Refusal> {
-        let scope = Scope {
-            day: stamp.day(),
-            region: &demand.region,
-            service: &demand.service,
-        };
+        let scope = scope_of(stamp, demand);
         match self.scope() == scope {
             true => Ok(scope),
             false => Err(Refusal::SignatureScope),

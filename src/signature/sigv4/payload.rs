@@ -6,37 +6,14 @@ use aws_lc_rs::constant_time::verify_slices_are_equal;
 use http::HeaderValue;
 
 use crate::call::{Body, Call};
-use crate::config::{SignatureDemand, SignatureProfile, StreamingMode};
+use crate::config::{SigV4Demand, SignatureProfile, StreamingMode};
 use crate::refusal::Refusal;
+use crate::signature::body::{BodyDuty, KnownBody};
 
 use super::checksum::Checksum;
 use super::chunked::{Chain, ChunkedDuty};
 use super::presented::Carrier;
 use super::{CONTENT_SHA256, DECODED_LENGTH, TRAILER, encode, presigned};
-
-/// What is known of the body when the signature is judged.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum KnownBody {
-    /// The head says that there is none.
-    Empty,
-    /// It was not read yet.
-    Unread,
-    /// It was read whole; this is its SHA-256.
-    Hash([u8; 32]),
-}
-
-/// What the body still owes after the signature was found right. Until it has given that, the
-/// upstream must not see its end.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[must_use]
-pub enum BodyDuty {
-    /// Nothing.
-    None,
-    /// Its SHA-256 must be this one.
-    Sha256([u8; 32]),
-    /// It comes in AWS's chunks, which are to be checked and taken off.
-    Chunked(Box<ChunkedDuty>),
-}
 
 /// The payload mode that a call chose and its policy allows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,30 +26,6 @@ pub(super) enum Payload {
     Untold,
     /// The body comes in chunks.
     Streaming(StreamingMode),
-}
-
-/// SHA-256 of nothing.
-pub(super) const EMPTY_HASH: [u8; 32] = [
-    0xe3, 0xb0, 0xc4, 0x42, 0x98, 0xfc, 0x1c, 0x14, 0x9a, 0xfb, 0xf4, 0xc8, 0x99, 0x6f, 0xb9, 0x24,
-    0x27, 0xae, 0x41, 0xe4, 0x64, 0x9b, 0x93, 0x4c, 0xa4, 0x95, 0x99, 0x1b, 0x78, 0x52, 0xb8, 0x55,
-];
-
-impl KnownBody {
-    /// Trusts a caller's `Empty` only where the head agrees.
-    pub(super) fn as_head_says(self, call: &Call<'_>) -> Self {
-        match self {
-            Self::Empty if call.body() != Body::Empty => Self::Unread,
-            known => known,
-        }
-    }
-
-    fn hash(self) -> Option<[u8; 32]> {
-        match self {
-            Self::Empty => Some(EMPTY_HASH),
-            Self::Unread => None,
-            Self::Hash(hash) => Some(hash),
-        }
-    }
 }
 
 /// The last line of a canonical request.
@@ -117,7 +70,7 @@ fn word_of(mode: StreamingMode) -> &'static str {
 fn allowed(
     mode: StreamingMode,
     carrier: &Carrier<'_>,
-    demand: &SignatureDemand,
+    demand: &SigV4Demand,
     secure: bool,
 ) -> Result<Payload, Refusal> {
     let by_header = matches!(carrier, Carrier::Header);
@@ -193,7 +146,7 @@ impl Payload {
     pub(super) fn of(
         call: &Call<'_>,
         carrier: &Carrier<'_>,
-        demand: &SignatureDemand,
+        demand: &SigV4Demand,
         secure: bool,
     ) -> Result<Self, Refusal> {
         let mut values = call.headers().get_all(CONTENT_SHA256).iter();
@@ -224,7 +177,7 @@ impl Payload {
     }
 
     /// The last line of the canonical request; `None` while the body must be read first.
-    pub(super) fn canonical_line(self, body: KnownBody) -> Option<CanonicalLine> {
+    pub(super) fn canonical_line(self, body: KnownBody<'_>) -> Option<CanonicalLine> {
         match self {
             Self::Unsigned => Some(CanonicalLine::Word(UNSIGNED)),
             Self::Streaming(mode) => Some(CanonicalLine::Word(word_of(mode))),
@@ -239,7 +192,7 @@ impl Payload {
     pub(super) fn settle(
         self,
         call: &Call<'_>,
-        body: KnownBody,
+        body: KnownBody<'_>,
         max_chunk_bytes: u64,
         chain: impl FnOnce() -> Option<Chain>,
     ) -> Result<BodyDuty, Refusal> {

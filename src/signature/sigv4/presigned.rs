@@ -4,7 +4,7 @@
 
 use std::borrow::Cow;
 
-use crate::config::{MAX_EXPIRES_SECS, SignatureDemand};
+use crate::config::{MAX_EXPIRES_SECS, SigV4Demand};
 use crate::pattern::decoded;
 use crate::refusal::Refusal;
 
@@ -37,7 +37,7 @@ pub(super) struct Expiry<'a> {
 
 impl Expiry<'_> {
     /// The seconds, if the policy takes the form for as long.
-    pub(super) fn within(&self, demand: &SignatureDemand) -> Result<u32, Refusal> {
+    pub(super) fn within(&self, demand: &SigV4Demand) -> Result<u32, Refusal> {
         match demand.max_expires_secs {
             None => Err(Refusal::SignatureMalformed(
                 "presigned query form is not taken",

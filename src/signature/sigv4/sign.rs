@@ -6,7 +6,7 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 
 use crate::clock::UtcTime;
 use crate::config::SignatureProfile;
-use crate::credential::Credential;
+use crate::credential::Secret;
 use crate::digest::sha256;
 
 use super::canonical::{Canonical, write_string_to_sign};
@@ -36,8 +36,10 @@ pub struct SigningRequest<'a> {
     pub region: &'a str,
     /// The service of the scope.
     pub service: &'a str,
-    /// Whose signature.
-    pub credential: &'a Credential,
+    /// The credential's public id.
+    pub id: &'a str,
+    /// Its secret.
+    pub secret: &'a Secret,
     /// The time that is signed.
     pub now: UtcTime,
 }
@@ -89,12 +91,12 @@ pub fn sign(request: &SigningRequest<'_>) -> Result<Vec<(String, String)>, SignE
         }
         let hash = sha256(&scratch.request);
         write_string_to_sign(&mut scratch.request, &stamp, &scope, &hash);
-        let key = derive(&request.credential.secret, &scope);
+        let key = derive(request.secret, &scope);
         let signature = hmac::sign(&key, &scratch.request);
         let digits = signature.as_ref().iter();
         Ok(digits.map(|byte| format!("{byte:02x}")).collect::<String>())
     })?;
-    let (id, day) = (&request.credential.id, scope.day);
+    let (id, day) = (request.id, scope.day);
     let authorization = format!(
         "AWS4-HMAC-SHA256 Credential={id}/{day}/{}/{}/aws4_request, \
          SignedHeaders={signed_headers}, Signature={signature}",

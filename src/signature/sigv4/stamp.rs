@@ -42,6 +42,11 @@ impl Stamp {
         std::str::from_utf8(&self.text).expect("a stamp is made of ASCII only")
     }
 
+    /// The time `secs` later.
+    pub(super) fn plus(&self, secs: u32) -> UtcTime {
+        UtcTime::from_unix(self.time.unix().saturating_add(i64::from(secs)))
+    }
+
     /// `YYYYMMDD`.
     pub(super) fn day(&self) -> &str {
         &self.text()[..8]

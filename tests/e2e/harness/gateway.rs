@@ -33,11 +33,17 @@ impl Gateway {
     /// Starts a gateway with `config`, to which the process's own tables are added. Every
     /// address in it has port 0.
     pub fn start(directory: &Path, config: &str) -> Self {
+        Self::start_in(directory, config, &[])
+    }
+
+    /// The same, with more in its environment.
+    pub fn start_in(directory: &Path, config: &str, environment: &[(&str, &str)]) -> Self {
         write_store(directory);
         write_config(directory, config);
         let mut child = Command::new(PROGRAM)
             .args(["run", "--config"])
             .arg(directory.join("gateway.toml"))
+            .envs(environment.iter().copied())
             .stderr(Stdio::piped())
             .spawn()
             .expect("the gateway starts");
@@ -104,6 +110,11 @@ impl Gateway {
 
     pub fn metrics(&self) -> String {
         self.admin("/metrics").1
+    }
+
+    /// Where the admin listener is.
+    pub fn admin_address(&self) -> SocketAddr {
+        self.admin
     }
 
     /// Asks the admin listener.

@@ -6,10 +6,12 @@
 pub mod client;
 pub mod gateway;
 pub mod http2;
+pub mod moto;
 pub mod nginx;
 pub mod pki;
 pub mod recorder;
 pub mod signed;
+pub mod store;
 
 use std::path::Path;
 use std::process::{Command, Output};

@@ -6,8 +6,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use countersign::clock::UtcTime;
 use countersign::config::SignatureProfile;
-use countersign::credential::{Credential, Secret};
-use countersign::names::CredentialId;
+use countersign::credential::Secret;
 use countersign::signature::{SigningRequest, sign};
 
 use super::gateway::{ID, REGION, SECRET, SERVICE};
@@ -52,12 +51,8 @@ impl Signed {
             profile: SignatureProfile::Aws,
             region: REGION,
             service: SERVICE,
-            credential: &Credential {
-                id: CredentialId::new(id),
-                secret: Secret::new(secret.to_owned()),
-                not_before: None,
-                not_after: None,
-            },
+            id,
+            secret: &Secret::new(secret.to_owned()),
             now: UtcTime::now(),
         });
         let mut fields = vec![("host".to_owned(), "localhost".to_owned())];

@@ -310,6 +310,20 @@ fn private_keys_are_read_in_every_spelling() {
 }
 
 #[test]
+fn keys_are_equal_when_material_and_algorithm_are() {
+    let rsa = |algorithm, pem| VerifyingKey::from_pem(Some(algorithm), pem).unwrap();
+    let (pss, v15) = (Algorithm::RsaPssSha512, Algorithm::RsaV15Sha256);
+    assert_eq!(rsa(pss, RSA_PUBLIC), rsa(pss, RSA_PUBLIC).clone());
+    assert_ne!(rsa(pss, RSA_PUBLIC), rsa(v15, RSA_PUBLIC));
+    assert_ne!(rsa(pss, RSA_PUBLIC), rsa(pss, RSA_PSS_PUBLIC));
+    let alg = with(&rsa_jwk(), "alg", "RS256".into());
+    assert_eq!(VerifyingKey::from_jwk(None, &alg), Ok(rsa(v15, RSA_PUBLIC)));
+    let secret = |byte| VerifyingKey::from_secret(&[byte; 32]).unwrap();
+    assert_eq!(secret(1), secret(1));
+    assert_ne!(secret(1), secret(2));
+}
+
+#[test]
 fn keys_are_not_shown() {
     let secret = b"a secret that must not be printed";
     let shown = [

@@ -39,7 +39,7 @@ fn example() -> Request {
     request.now = 1_369_353_600;
     request.demand = demand(SignatureProfile::S3, "s3");
     request.demand.streaming = vec![StreamingMode::Signed];
-    request.demand.max_buffered_body_bytes = 65_536;
+    request.demand.max_chunk_bytes = 65_536;
     request.known = Some(KnownBody::Unread);
     for (name, value) in [
         ("x-amz-date", "20130524T000000Z"),
@@ -64,7 +64,7 @@ fn example() -> Request {
 
 fn duty_of(request: &Request) -> ChunkedDuty {
     match request.judge() {
-        Ok(Some(Outcome::Verified(BodyDuty::Chunked(duty)))) => *duty,
+        Ok(Some(Verdict::Verified(BodyDuty::Chunked(duty)))) => *duty,
         other => panic!("{other:?}"),
     }
 }

@@ -69,11 +69,11 @@ fn s4_the_body_must_be_the_one_that_was_signed() {
     request.body = b"hello".to_vec();
     assert_eq!(
         request.judge(),
-        Ok(Some(Outcome::Verified(BodyDuty::Sha256(sha256(b"hello")))))
+        Ok(Some(Verdict::Verified(BodyDuty::Sha256(sha256(b"hello")))))
     );
-    request.known = Some(KnownBody::Hash(sha256(b"hello")));
+    request.known = Some(KnownBody::Whole(b"hello"));
     request.is_verified();
-    request.known = Some(KnownBody::Hash(sha256(b"hellO")));
+    request.known = Some(KnownBody::Whole(b"hellO"));
     assert_eq!(request.judge(), Err(Refusal::BodyHashMismatch));
     (request.body, request.known) = (Vec::new(), None);
     assert_eq!(request.judge(), Err(Refusal::BodyHashMismatch));
@@ -81,10 +81,10 @@ fn s4_the_body_must_be_the_one_that_was_signed() {
     let mut request = Request::get();
     (request.method, request.body) = ("POST", b"hello".to_vec());
     request.sign(&[], None);
-    assert_eq!(request.judge(), Ok(Some(Outcome::NeedsBody)));
-    request.known = Some(KnownBody::Hash(sha256(b"hello")));
+    assert_eq!(request.judge(), Ok(Some(Verdict::NeedsBody)));
+    request.known = Some(KnownBody::Whole(b"hello"));
     request.is_verified();
-    request.known = Some(KnownBody::Hash(sha256(b"other")));
+    request.known = Some(KnownBody::Whole(b"other"));
     request.is_mismatch();
 }
 
@@ -174,9 +174,9 @@ fn s8_the_scope_must_be_ours_and_the_time_near() {
     request.change_authorization("/aws4_request", "/aws4_other");
     request.is_malformed();
     for (offset, verdict) in [
-        (300, Ok(Some(Outcome::Verified(BodyDuty::None)))),
+        (300, Ok(Some(Verdict::Verified(BodyDuty::None)))),
         (301, Err(Refusal::SignatureExpired)),
-        (-300, Ok(Some(Outcome::Verified(BodyDuty::None)))),
+        (-300, Ok(Some(Verdict::Verified(BodyDuty::None)))),
         (-301, Err(Refusal::SignatureNotYetValid)),
     ] {
         let mut request = Request::get();
@@ -234,15 +234,13 @@ fn a_credential_out_of_its_time_is_refused_with_a_right_signature() {
         let call = call.unwrap();
         let presented = present(&call).unwrap().unwrap();
         let now = UtcTime::from_unix(NOW);
-        let judged = verify(
-            &presented,
-            &call,
-            &request.demand,
-            &keys,
-            true,
+        let evidence = Evidence {
+            call: &call,
+            body: KnownBody::Empty,
+            secure: true,
             now,
-            KnownBody::Empty,
-        );
+        };
+        let judged = verify(&presented, &evidence, &request.demand, &keys, false);
         assert!(
             matches!(judged, Err(Refusal::SignatureMismatch(_))),
             "{judged:?}"

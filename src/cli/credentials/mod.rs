@@ -2,6 +2,9 @@
 //! In: the configuration, which names the store, and the store. Out: the store changed, and what the operator does next.
 //! A secret is shown once, when it is made.
 
+mod list;
+
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -48,12 +51,16 @@ pub enum Command {
     },
     /// List the credentials with their consumers and times, without their secrets
     ///
-    /// Ends with 1 when a consumer names a credential that is not there, or has more than two
-    /// live ones: the gateway would refuse such a configuration.
+    /// When the gateway runs, its admin listener is asked how often and when each was used since
+    /// it started. Ends with 1 when a consumer names a credential that is not there, or has more
+    /// than two live ones: the gateway would refuse such a configuration.
     List {
         /// The configuration of the gateway
         #[arg(long, value_name = "FILE")]
         config: PathBuf,
+        /// Where the gateway's admin listener is [default: where the configuration has it]
+        #[arg(long, value_name = "ADDRESS")]
+        admin: Option<SocketAddr>,
     },
     /// End a credential now
     ///
@@ -91,8 +98,9 @@ pub fn run(command: &Command) -> anyhow::Result<ExitCode> {
 }
 
 fn answer(command: &Command, now: UtcTime) -> anyhow::Result<Answer> {
-    let (Command::New { config, .. } | Command::List { config } | Command::Retire { config, .. }) =
-        command;
+    let (Command::New { config, .. }
+    | Command::List { config, .. }
+    | Command::Retire { config, .. }) = command;
     let config = match Config::load(config) {
         Ok(config) => config,
         Err(problems) => return Ok(Err(problems.to_string())),
@@ -121,7 +129,12 @@ fn answer(command: &Command, now: UtcTime) -> anyhow::Result<Answer> {
             let times = (*not_before, *not_after);
             create(&config, file, &store, consumer, times, now)
         }
-        Command::List { .. } => Ok(list(&config, &store, now)),
+        Command::List { admin, .. } => Ok(list::list(
+            &config,
+            &store,
+            admin.or(config.process.admin),
+            now,
+        )),
         Command::Retire { id, .. } => retire(file, &store, id, now),
     }
 }
@@ -145,14 +158,14 @@ fn create(
         let text = "the credential would never be good: --not-after is over already, or before --not-before";
         return Ok(Err(text.to_owned()));
     }
+    let secret = draw_secret()?;
     let credential = Credential {
-        id: CredentialId::new(draw_id()?),
-        secret: draw_secret()?,
         not_before,
         not_after,
+        ..Credential::aws(&draw_id()?, secret.clone())
     };
     Ok(wrong_or(credential::append(file, &credential))?
-        .map(|()| introduce(config, consumer, &credential)))
+        .map(|()| introduce(config, consumer, &credential, &secret)))
 }
 
 fn find_consumer<'c>(config: &'c Config, name: &str) -> Result<&'c Consumer, String> {
@@ -185,7 +198,12 @@ fn check_room(consumer: &Consumer, store: &CredentialStore, now: UtcTime) -> Res
     ))
 }
 
-fn introduce(config: &Config, consumer: &Consumer, credential: &Credential) -> String {
+fn introduce(
+    config: &Config,
+    consumer: &Consumer,
+    credential: &Credential,
+    secret: &Secret,
+) -> String {
     let ids: Vec<String> = consumer
         .credentials
         .iter()
@@ -195,60 +213,11 @@ fn introduce(config: &Config, consumer: &Consumer, credential: &Credential) -> S
     format!(
         "access key id      {}\nsecret access key  {}\n\nThe secret is not shown again. Put this line into consumer \"{}\" of {} and reload:\n\n    credentials = [{}]",
         credential.id,
-        credential.secret.expose(),
+        secret.expose(),
         consumer.name,
         config.file.display(),
         ids.join(", ")
     )
-}
-
-fn list(config: &Config, store: &CredentialStore, now: UtcTime) -> Answer {
-    let mut lines = vec![line_of([
-        "ID",
-        "CONSUMER",
-        "STATE",
-        "NOT BEFORE",
-        "NOT AFTER",
-    ])];
-    let mut credentials: Vec<&Credential> = store.iter().collect();
-    credentials.sort_by_key(|credential| &credential.id);
-    for credential in credentials {
-        let owner = config
-            .consumers
-            .iter()
-            .find(|consumer| consumer.credentials.contains(&credential.id));
-        let time = |time: Option<UtcTime>| time.map_or_else(|| "-".to_owned(), |t| t.to_string());
-        lines.push(line_of([
-            credential.id.as_str(),
-            owner.map_or("-", |consumer| consumer.name.as_str()),
-            state(credential, now),
-            &time(credential.not_before),
-            &time(credential.not_after),
-        ]));
-    }
-    let wrong: Vec<String> = config
-        .consumers
-        .iter()
-        .filter_map(|c| credential::check_consumer(&c.name, &c.credentials, store, now).err())
-        .flatten()
-        .collect();
-    let text = lines.join("\n");
-    match wrong.is_empty() {
-        true => Ok(text),
-        false => Err(format!("{text}\n\n{}", wrong.join("\n"))),
-    }
-}
-
-fn line_of([id, consumer, state, start, end]: [&str; 5]) -> String {
-    format!("{id:<22} {consumer:<20} {state:<8} {start:<21} {end}")
-}
-
-fn state(credential: &Credential, now: UtcTime) -> &'static str {
-    match credential.not_before {
-        _ if credential.is_live(now) => "live",
-        Some(start) if now < start => "waiting",
-        _ => "over",
-    }
 }
 
 fn retire(file: &Path, store: &CredentialStore, id: &str, now: UtcTime) -> anyhow::Result<Answer> {
@@ -375,7 +344,15 @@ mod tests {
         let (id, secret) = (id_in(&said), said.split_whitespace().nth(7).unwrap());
         assert_eq!((id.len(), &id[..2], secret.len()), (20, "CS", 40));
         configure(dir.path(), std::slice::from_ref(&id));
-        let listed = answer(&Command::List { config }, now()).unwrap().unwrap();
+        let listed = answer(
+            &Command::List {
+                config,
+                admin: None,
+            },
+            now(),
+        )
+        .unwrap()
+        .unwrap();
         assert!(listed.contains(&id) && listed.contains("live"), "{listed}");
         assert!(!listed.contains(secret));
     }
@@ -387,7 +364,14 @@ mod tests {
         let said = new(&config, "bnak").unwrap_err();
         assert!(said.ends_with("did you mean \"bank\"?"), "{said}");
         assert!(retire(&config, "CSGONE", now()).is_err());
-        let listed = answer(&Command::List { config }, now()).unwrap();
+        let listed = answer(
+            &Command::List {
+                config,
+                admin: None,
+            },
+            now(),
+        )
+        .unwrap();
         assert!(listed.unwrap_err().contains("CSGONE"));
     }
 }

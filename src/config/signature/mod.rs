@@ -1,0 +1,53 @@
+//! `signature` in a `[[policy]]`: which schemes it takes and how their signatures must be made.
+//! What holds for every scheme is here; what is one scheme's own is in its file.
+
+mod sigv4;
+
+use crate::document::Table;
+
+pub use sigv4::{MAX_EXPIRES_SECS, SigV4Demand, SignatureProfile, StreamingMode};
+
+/// How a signature must be made: in one of the schemes that are here, of which there is at
+/// least one.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct SignatureDemand {
+    /// AWS Signature Version 4 or 4a.
+    pub sigv4: Option<SigV4Demand>,
+    /// The largest body that is held until it is checked, in bytes: of callers whose signature
+    /// covers a body of which the head tells no hash.
+    pub max_buffered_body_bytes: u64,
+    /// Whether a signature is taken only once.
+    pub refuse_replays: bool,
+}
+
+/// A way of signing requests.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Scheme {
+    SigV4,
+}
+
+const SCHEMES: [(&str, Scheme); 1] = [("sigv4", Scheme::SigV4)];
+const MAX_BUFFERED_BODY_BYTES: u64 = 1 << 30;
+
+/// Reads the table.
+pub(super) fn read(mut table: Table<'_>) -> SignatureDemand {
+    let schemes = read_schemes(&mut table);
+    let max_buffered_body_bytes = table
+        .integer("max_buffered_body_bytes", 0..=MAX_BUFFERED_BODY_BYTES)
+        .unwrap_or(1024 * 1024);
+    let has = |scheme| schemes.as_ref().is_none_or(|found| found.contains(&scheme));
+    let demand = SignatureDemand {
+        sigv4: has(Scheme::SigV4).then(|| sigv4::read(&mut table, max_buffered_body_bytes)),
+        max_buffered_body_bytes,
+        refuse_replays: table.boolean("refuse_replays").unwrap_or(false),
+    };
+    table.finish();
+    demand
+}
+
+/// The schemes; `None` when none is named that there is, which is noted.
+fn read_schemes(table: &mut Table<'_>) -> Option<Vec<Scheme>> {
+    table.need("schemes", "write schemes = [\"sigv4\"]");
+    let schemes = table.words("schemes", &SCHEMES)?;
+    Some(schemes).filter(|found| !found.is_empty())
+}

@@ -1,0 +1,58 @@
+//! The credentials of a snapshot, as the schemes use them. In: the credential store. Out: a
+//! credential that is good now, or why there is none, in words for the log.
+
+use std::sync::Arc;
+
+use crate::clock::UtcTime;
+use crate::credential::{Credential, CredentialStore};
+
+use super::sigv4::SigningKeys;
+
+/// The credentials of a snapshot with what has been derived from them so far.
+pub struct KeyRing {
+    store: Arc<CredentialStore>,
+    pub(super) sigv4: SigningKeys,
+}
+
+impl KeyRing {
+    /// A ring with the credentials of `store` and no derived key yet.
+    pub fn new(store: Arc<CredentialStore>) -> Self {
+        Self {
+            sigv4: SigningKeys::new(&store),
+            store,
+        }
+    }
+
+    /// The credentials themselves.
+    pub fn store(&self) -> &Arc<CredentialStore> {
+        &self.store
+    }
+
+    /// Whether there is a credential with this id.
+    pub(super) fn holds(&self, id: &str) -> bool {
+        self.store.find(id).is_some()
+    }
+
+    /// The credential called `id`, if it is good at `now`.
+    ///
+    /// # Errors
+    /// Why its signatures are not taken, for the log.
+    pub(super) fn find(&self, id: &str, now: UtcTime) -> Result<&Credential, &'static str> {
+        match self.store.find(id) {
+            Some(found) if found.is_live(now) => Ok(found),
+            Some(_) => Err("the credential is not yet, or no longer, valid"),
+            None => Err(why_unknown(id)),
+        }
+    }
+}
+
+/// Why an id cannot be known here, for the log.
+pub(super) fn why_unknown(id: &str) -> &'static str {
+    match id.starts_with("AKIA") || id.starts_with("ASIA") {
+        true => {
+            "an AWS IAM access key cannot be verified here: AWS never gives out its secret; \
+             create one with `countersign credentials new`"
+        }
+        false => "the credential is unknown",
+    }
+}
