@@ -1,5 +1,5 @@
 //! Signers of RFC 9421 that others wrote, judged by our verifier: what they sign is taken, and
-//! refused once it is changed. `tests/prepare` installs them.
+//! refused once it is changed. And our signer, judged by theirs. `tests/prepare` installs them.
 
 #![allow(clippy::unwrap_used)]
 
@@ -12,7 +12,8 @@ use countersign::call::{Call, Parts};
 use countersign::clock::UtcTime;
 use countersign::refusal::Refusal;
 use countersign::signature::rfc9421::{
-    Algorithm, Demand, Found, VerifyingKey, present, signature_base, verify,
+    Algorithm, Demand, DigestAlgorithm, Found, SigningKey, SigningRequest, VerifyingKey, present,
+    sign, signature_base, verify,
 };
 use http::{HeaderMap, HeaderName, HeaderValue};
 
@@ -34,6 +35,26 @@ const COMPONENTS: [&str; 6] = [
 enum Signer {
     Python,
     Node,
+}
+
+impl Signer {
+    /// One of its two scripts: `sign` or `verify`.
+    fn script(self, what: &str) -> Command {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let script = |ending: &str| root.join(format!("tests/e2e/rfc9421_{what}.{ending}"));
+        match self {
+            Self::Python => {
+                let mut command = Command::new(root.join("target/venv/bin/python"));
+                command.arg(script("py"));
+                command
+            }
+            Self::Node => {
+                let mut command = Command::new("node");
+                command.arg(script("mjs")).arg(root.join("target/node"));
+                command
+            }
+        }
+    }
 }
 
 /// A key pair made by openssl, in files.
@@ -74,6 +95,17 @@ impl Keys {
         path.to_str().unwrap().to_owned()
     }
 
+    fn signing(&self) -> SigningKey {
+        let private = std::fs::read(self.path("private")).unwrap();
+        match self.algorithm {
+            Algorithm::HmacSha256 => SigningKey::from_secret(&private).unwrap(),
+            algorithm => {
+                let pem = String::from_utf8(private).unwrap();
+                SigningKey::from_pem(Some(algorithm), &pem).unwrap()
+            }
+        }
+    }
+
     fn verifying(&self) -> VerifyingKey {
         match self.algorithm {
             Algorithm::HmacSha256 => {
@@ -98,21 +130,7 @@ struct Signed {
 
 impl Signed {
     fn by(signer: Signer, keys: &Keys, algorithm: &str, method: &'static str) -> Self {
-        let target = Path::new(env!("CARGO_MANIFEST_DIR")).join("target");
-        let scripts = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/e2e");
-        let mut command = match signer {
-            Signer::Python => {
-                let mut command = Command::new(target.join("venv/bin/python"));
-                command.arg(scripts.join("rfc9421_sign.py"));
-                command
-            }
-            Signer::Node => {
-                let mut command = Command::new("node");
-                let script = scripts.join("rfc9421_sign.mjs");
-                command.arg(script).arg(target.join("node"));
-                command
-            }
-        };
+        let mut command = signer.script("sign");
         let body: &[u8] = if method == "POST" { BODY } else { b"" };
         let mut components = COMPONENTS.to_vec();
         let mut file = "-".to_owned();
@@ -255,6 +273,72 @@ fn a_salt_that_is_not_64_bytes_long_is_refused() {
     let signed = Signed::by(Signer::Node, &keys, "rsa-pss-sha512/longest", "GET");
     let wrong = Err(Refusal::SignatureMismatch("the signature is wrong"));
     assert_eq!(signed.judge(&keys.verifying()), wrong);
+}
+
+/// Signs with ours, and has `signer`'s package verify; whether it did.
+fn is_taken_by(signer: Signer, keys: &Keys, method: &'static str, changed: bool) -> bool {
+    let body: &[u8] = if method == "POST" { BODY } else { b"" };
+    let components = COMPONENTS.iter().map(|name| (*name).to_owned());
+    let digest = (!body.is_empty()).then(|| "content-digest".to_owned());
+    let components: Vec<String> = components.chain(digest).collect();
+    let mut fields = vec![("content-type".to_owned(), "text/plain".to_owned())];
+    let added = sign(&SigningRequest {
+        method,
+        target: TARGET,
+        authority: AUTHORITY,
+        secure: true,
+        headers: &fields,
+        content: (!body.is_empty()).then_some((body, DigestAlgorithm::Sha256)),
+        components: &components,
+        label: "ours",
+        created: UtcTime::now(),
+        expires: Some(UtcTime::from_unix(UtcTime::now().unix() + 60)),
+        nonce: Some("a \"nonce\""),
+        tag: Some("e2e"),
+        keyid: KEYID,
+        with_alg: true,
+        key: &keys.signing(),
+    });
+    fields.extend(added.unwrap());
+    if changed {
+        fields[0].1.push('x');
+    }
+    let fields: serde_json::Map<String, serde_json::Value> = fields
+        .into_iter()
+        .map(|(name, value)| (name, value.into()))
+        .collect();
+    let fields = serde_json::Value::from(fields).to_string();
+    let file = keys.path("body");
+    std::fs::write(&file, body).unwrap();
+    let key = match keys.algorithm {
+        Algorithm::HmacSha256 => keys.path("private"),
+        _ => keys.path("public"),
+    };
+    let file = if body.is_empty() { "-" } else { &file };
+    let url = format!("https://{AUTHORITY}{TARGET}");
+    let mut command = signer.script("verify");
+    command.args([keys.algorithm.as_str(), &key, method, &url, file, &fields]);
+    let output = command.output().expect("run tests/prepare first");
+    assert!(
+        output.status.success() || changed,
+        "{command:?}: {output:?}"
+    );
+    output.status.success()
+}
+
+#[test]
+fn what_we_sign_is_taken_by_the_others() {
+    for algorithm in Algorithm::ALL {
+        let keys = Keys::new(algorithm);
+        for method in ["GET", "POST"] {
+            assert!(is_taken_by(Signer::Node, &keys, method, false));
+            assert!(!is_taken_by(Signer::Node, &keys, method, true));
+            if algorithm != Algorithm::EcdsaP384Sha384 {
+                assert!(is_taken_by(Signer::Python, &keys, method, false));
+                assert!(!is_taken_by(Signer::Python, &keys, method, true));
+            }
+        }
+    }
 }
 
 /// The base as `countersign verify` would print it, signed by hand.
