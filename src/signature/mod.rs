@@ -5,6 +5,7 @@
 mod body;
 mod compare;
 mod keys;
+pub mod rfc9421;
 mod sigv4;
 mod sts;
 mod workings;
