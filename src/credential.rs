@@ -19,6 +19,7 @@ use zeroize::Zeroizing;
 
 use crate::clock::UtcTime;
 use crate::document::{Document, Table};
+use crate::key::VerifyingKey;
 use crate::names::{ConsumerName, CredentialId};
 use crate::problem::{Problems, suggestion};
 
@@ -51,6 +52,8 @@ impl fmt::Debug for Secret {
 pub enum Key {
     /// A secret access key, from which SigV4's signing keys are derived.
     Aws(Secret),
+    /// A key of RFC 9421.
+    Message(VerifyingKey),
 }
 
 /// One signing key and the time in which it is good.
@@ -81,6 +84,7 @@ impl Credential {
     pub fn secret_access_key(&self) -> Option<&Secret> {
         match &self.key {
             Key::Aws(secret) => Some(secret),
+            Key::Message(_) => None,
         }
     }
 

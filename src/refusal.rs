@@ -34,7 +34,7 @@ pub enum Refusal {
     /// The authority is not the one for which the TLS connection was made (RFC 9110 §15.5.20).
     Misdirected,
     /// The route needs a signature and the request has none.
-    SignatureRequired,
+    SignatureRequired(Arc<Challenge>),
     /// The signature cannot be read, or covers less than it must.
     SignatureMalformed(&'static str),
     /// The signature is for another region or service.
@@ -64,6 +64,8 @@ pub enum Refusal {
     BodyTooLarge,
     /// The body stopped arriving.
     BodyTimeout,
+    /// The gateway cannot sign the request for the upstream.
+    UpstreamNotSigned(&'static str),
     /// No target could be reached.
     UpstreamUnreachable,
     /// The target broke off, or answered what is not HTTP.
@@ -72,6 +74,15 @@ pub enum Refusal {
     UpstreamTimeout,
     /// The gateway itself failed.
     Internal(&'static str),
+}
+
+/// What a 401 asks for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Challenge {
+    /// The value of `WWW-Authenticate` (RFC 9110 §11.6.1).
+    pub www_authenticate: String,
+    /// The value of `Accept-Signature` (RFC 9421 §5.1), where such signatures are taken.
+    pub accept_signature: Option<String>,
 }
 
 impl Refusal {
@@ -88,7 +99,7 @@ impl Refusal {
             Self::CertificateUntrusted(_) => "certificate_untrusted",
             Self::CertificateUnknown => "certificate_unknown",
             Self::Misdirected => "misdirected_request",
-            Self::SignatureRequired => "signature_required",
+            Self::SignatureRequired(_) => "signature_required",
             Self::SignatureMalformed(_) => "signature_malformed",
             Self::SignatureScope => "signature_scope",
             Self::SignatureExpired => "signature_expired",
@@ -103,6 +114,7 @@ impl Refusal {
             Self::ConsumerNotAllowed => "consumer_not_allowed",
             Self::BodyTooLarge => "body_too_large",
             Self::BodyTimeout => "body_timeout",
+            Self::UpstreamNotSigned(_) => "upstream_not_signed",
             Self::UpstreamUnreachable => "upstream_unreachable",
             Self::UpstreamFailed => "upstream_failed",
             Self::UpstreamTimeout => "upstream_timeout",
@@ -114,7 +126,7 @@ impl Refusal {
     pub fn status(&self) -> u16 {
         match self {
             Self::Malformed(_) | Self::PathRefused(_) => 400,
-            Self::SignatureRequired => 401,
+            Self::SignatureRequired(_) => 401,
             Self::CertificateRequired
             | Self::CertificateUntrusted(_)
             | Self::CertificateUnknown
@@ -137,6 +149,7 @@ impl Refusal {
             Self::Internal(_) => 500,
             Self::UpstreamUnreachable | Self::UpstreamFailed => 502,
             Self::ReplayMemoryUnavailable(_) | Self::PrincipalUnavailable(_) => 503,
+            Self::UpstreamNotSigned(_) => 503,
             Self::UpstreamTimeout => 504,
         }
     }
@@ -154,7 +167,7 @@ impl Refusal {
             Self::CertificateUntrusted(_) => "The client certificate is not trusted.",
             Self::CertificateUnknown => "The client certificate belongs to no consumer.",
             Self::Misdirected => "The connection was not made for this host.",
-            Self::SignatureRequired => "A request signature is required.",
+            Self::SignatureRequired(_) => "A request signature is required.",
             Self::SignatureMalformed(_) => "The request signature is malformed or incomplete.",
             Self::SignatureScope => "The signature is scoped to another region or service.",
             Self::SignatureExpired => "The signature has expired.",
@@ -171,6 +184,7 @@ impl Refusal {
             Self::ConsumerNotAllowed => "The consumer may not use this route.",
             Self::BodyTooLarge => "The body is too large.",
             Self::BodyTimeout => "The body did not arrive in time.",
+            Self::UpstreamNotSigned(_) => "The request cannot be signed for the upstream.",
             Self::UpstreamUnreachable => "The upstream cannot be reached.",
             Self::UpstreamFailed => "The upstream failed.",
             Self::UpstreamTimeout => "The upstream did not answer in time.",
@@ -188,6 +202,7 @@ impl Refusal {
             | Self::SignatureMismatch(why)
             | Self::ReplayMemoryUnavailable(why)
             | Self::PrincipalUnavailable(why)
+            | Self::UpstreamNotSigned(why)
             | Self::Internal(why) => why,
             _ => "",
         }

@@ -5,15 +5,17 @@
 
 use std::path::Path;
 use std::process::Command;
+use std::sync::Arc;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use countersign::call::{Call, Parts};
 use countersign::clock::UtcTime;
+use countersign::config::Rfc9421Demand;
+use countersign::key::{Algorithm, SigningKey, VerifyingKey};
 use countersign::refusal::Refusal;
 use countersign::signature::rfc9421::{
-    Algorithm, Demand, DigestAlgorithm, Found, SigningKey, SigningRequest, VerifyingKey, present,
-    sign, signature_base, verify,
+    DigestAlgorithm, Found, SigningRequest, present, sign, signature_base, verify,
 };
 use http::{HeaderMap, HeaderName, HeaderValue};
 
@@ -179,19 +181,19 @@ impl Signed {
     }
 
     fn judge(&self, key: &VerifyingKey) -> Result<(), Refusal> {
-        let demand = Demand {
+        let demand = Rfc9421Demand {
             components: vec!["content-type".to_owned()],
             tag: self
                 .fields
                 .iter()
                 .any(|(_, value)| value.contains("tag="))
                 .then(|| "e2e".to_owned()),
-            ..Demand::default()
+            ..Rfc9421Demand::default()
         };
         let found = |id: &str| (id == KEYID).then_some(Found { key, live: true });
         self.with_call(|call| {
             let presented = present(call, &demand, |id| id == KEYID)?;
-            let presented = presented.ok_or(Refusal::SignatureRequired)?;
+            let presented = presented.ok_or(Refusal::SignatureRequired(Arc::default()))?;
             let verified = verify(&presented, call, &demand, found, true, UtcTime::now())?;
             assert_eq!(verified.digest().is_some(), !self.body.is_empty());
             verified
@@ -369,7 +371,7 @@ fn what_openssl_signs_is_taken() {
             body: Vec::new(),
         };
         let base = signed.with_call(|call| {
-            let presented = present(call, &Demand::default(), |_| true)
+            let presented = present(call, &Rfc9421Demand::default(), |_| true)
                 .unwrap()
                 .unwrap();
             signature_base(&presented, call, true).unwrap()

@@ -11,11 +11,11 @@ use std::sync::Arc;
 
 use crate::call::{Body, Call};
 use crate::clock::UtcTime;
-use crate::config::{Config, Demand, Policy, Proof, SignatureDemand};
+use crate::config::{Config, Demand, Policy, SignatureDemand};
 use crate::credential::{Credential, CredentialStore};
 use crate::identity::{Caller, Identity, Shown};
 use crate::names::ConsumerName;
-use crate::refusal::Refusal;
+use crate::refusal::{Challenge, Refusal};
 use crate::replay::{Answer, Entry, Remembered, ReplayMemory};
 use crate::route::Hit;
 use crate::signature::{
@@ -30,6 +30,8 @@ pub struct Authorizer {
     consumers: Consumers,
     /// The policy of each route, by the route's place in the configuration.
     policies: Vec<Arc<Policy>>,
+    /// What a 401 of each route asks for: of calls without content, and of those with it.
+    challenges: Vec<[Arc<Challenge>; 2]>,
     keys: KeyRing,
     usage: Usage,
     replay_memory: Arc<ReplayMemory>,
@@ -120,14 +122,22 @@ impl Authorizer {
         let policies = config.policies.iter().cloned().map(Arc::new);
         let policies: Vec<Arc<Policy>> = policies.collect();
         let of_route = |name: &_| policies.iter().find(|policy| policy.name == *name);
+        let policies = config.routes.iter().map(|route| {
+            let policy = of_route(&route.policy).expect("Config::load checks the policy");
+            policy.clone()
+        });
+        let policies: Vec<Arc<Policy>> = policies.collect();
+        let challenges = policies.iter().map(|policy| {
+            [false, true].map(|has_content| {
+                let signature = policy.demand.signature();
+                let challenge = signature.map(|one| signature::challenge(one, has_content));
+                Arc::new(challenge.unwrap_or_default())
+            })
+        });
         Self {
             consumers: Consumers::new(&config.consumers),
-            policies: config
-                .routes
-                .iter()
-                .map(|route| of_route(&route.policy).expect("Config::load checks the policy"))
-                .cloned()
-                .collect(),
+            challenges: challenges.collect(),
+            policies,
             usage: Usage::new(&store, previous.map(|before| &before.usage)),
             keys: KeyRing::new(
                 store,
@@ -191,7 +201,7 @@ impl Authorizer {
             None => Signature::Absent,
         };
         if all && proof.signature.is_some() && matches!(signature, Signature::Absent) {
-            return Err(Refusal::SignatureRequired);
+            return Err(self.signature_required(&hit, evidence.call));
         }
         let verified = match signature {
             Signature::Absent => None,
@@ -203,7 +213,10 @@ impl Authorizer {
         let consumer = match (by_certificate, by_signature) {
             (Some(one), Some(other)) if one != other => return Err(Refusal::ConsumerMismatch),
             (Some(consumer), _) | (None, Some(consumer)) => consumer.clone(),
-            (None, None) => return Err(nothing_shown(proof, caller)),
+            (None, None) if proof.signature.is_some() => {
+                return Err(self.signature_required(&hit, evidence.call));
+            }
+            (None, None) => return Err(nothing_shown(caller)),
         };
         if let Some(admitted) = &policy.consumers
             && !admitted.contains(&consumer)
@@ -248,6 +261,16 @@ impl Authorizer {
         }
     }
 
+    /// What a 401 on this route says.
+    fn signature_required(&self, hit: &Hit<'_>, call: &Call<'_>) -> Refusal {
+        let [without, with] = &self.challenges[hit.index()];
+        let challenge = match call.body() {
+            Body::Empty => without,
+            Body::Length(_) | Body::Unknown => with,
+        };
+        Refusal::SignatureRequired(challenge.clone())
+    }
+
     /// Remembers a signature of a policy that takes each only once: the last thing that can be
     /// wrong with a call, so that only what was right in every way is remembered.
     fn check_replay(
@@ -282,7 +305,7 @@ impl Authorizer {
         evidence: &Evidence<'_>,
     ) -> Option<Result<Vec<Working>, Refusal>> {
         let demand = self.policy(hit).demand.signature()?;
-        match signature::present(evidence.call, demand) {
+        match signature::present(evidence.call, demand, &self.keys) {
             Ok(presented) => Some(signature::workings(&presented?, evidence, demand)),
             Err(refusal) => Some(Err(refusal)),
         }
@@ -296,7 +319,7 @@ impl Authorizer {
         evidence: &Evidence<'_>,
     ) -> Option<(&ConsumerName, Vec<Working>)> {
         let demand = self.policy(hit).demand.signature()?;
-        let presented = signature::present(evidence.call, demand).ok()??;
+        let presented = signature::present(evidence.call, demand, &self.keys).ok()??;
         let consumer = self.consumers.explained(presented.credential_id())?;
         let workings = signature::workings(&presented, evidence, demand).ok()?;
         Some((consumer, workings))
@@ -331,7 +354,7 @@ impl Authorizer {
         demand: &SignatureDemand,
         evidence: &Evidence<'_>,
     ) -> Result<Signature, Refusal> {
-        let Some(presented) = signature::present(evidence.call, demand)? else {
+        let Some(presented) = signature::present(evidence.call, demand, &self.keys)? else {
             return Ok(Signature::Absent);
         };
         match signature::verify(&presented, evidence, demand, &self.keys)? {
@@ -377,11 +400,10 @@ fn reads_first(duty: &BodyDuty, evidence: &Evidence<'_>) -> Option<u64> {
 }
 
 /// An `any_of` policy of which nothing was shown: say what would help.
-fn nothing_shown(proof: &Proof, caller: &Caller<'_>) -> Refusal {
-    match (&proof.signature, caller.certificate) {
-        (Some(_), _) => Refusal::SignatureRequired,
-        (None, Shown::Trusted(_)) => Refusal::CertificateUnknown,
-        (None, _) => Refusal::CertificateRequired,
+fn nothing_shown(caller: &Caller<'_>) -> Refusal {
+    match caller.certificate {
+        Shown::Trusted(_) => Refusal::CertificateUnknown,
+        _ => Refusal::CertificateRequired,
     }
 }
 

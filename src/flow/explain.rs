@@ -124,7 +124,7 @@ fn outcome(text: &mut String, snapshot: &Snapshot, call: &Call<'_>, showing: &Sh
             let _ = writeln!(text, "outcome      served when the signature is right");
             true
         }
-        Err(Refusal::SignatureRequired) => {
+        Err(Refusal::SignatureRequired(_)) => {
             let _ = writeln!(
                 text,
                 "outcome      served when it is signed; unsigned: 401 signature_required"
@@ -178,8 +178,10 @@ fn proofs(proof: &Proof, joint: &str) -> String {
 
 fn signature(demand: &SignatureDemand) -> String {
     let sts = |demand: &StsDemand| format!("an identity of AWS IAM for {}", demand.audience);
+    let message = demand.rfc9421.as_ref();
     let schemes = [
         demand.sigv4.as_ref().map(sigv4),
+        message.map(|_| "a signature of RFC 9421".to_owned()),
         demand.sts.as_ref().map(sts),
     ];
     schemes

@@ -4,8 +4,9 @@
 use std::sync::Arc;
 
 use crate::clock::UtcTime;
-use crate::credential::{Credential, CredentialStore};
+use crate::credential::{Credential, CredentialStore, Key};
 
+use super::rfc9421::Found;
 use super::sigv4::SigningKeys;
 use super::sts::Principals;
 
@@ -29,6 +30,18 @@ impl KeyRing {
     /// The credentials themselves.
     pub fn store(&self) -> &Arc<CredentialStore> {
         &self.store
+    }
+
+    /// The key of RFC 9421 that `id` names.
+    pub(super) fn message_key(&self, id: &str, now: UtcTime) -> Option<Found<'_>> {
+        let credential = self.store.find(id)?;
+        match &credential.key {
+            Key::Message(key) => Some(Found {
+                key,
+                live: credential.is_live(now),
+            }),
+            Key::Aws(_) => None,
+        }
     }
 
     /// What STS has said, to be taken over by the next ring.

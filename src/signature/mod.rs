@@ -16,7 +16,7 @@ use crate::call::Call;
 use crate::clock::UtcTime;
 use crate::config::SignatureDemand;
 use crate::names::CredentialId;
-use crate::refusal::Refusal;
+use crate::refusal::{Challenge, Refusal};
 
 pub use body::{BodyDuty, KnownBody};
 pub use compare::{Comparison, Difference, compare};
@@ -43,6 +43,8 @@ pub struct Evidence<'a> {
 pub enum Presented<'a> {
     /// AWS Signature Version 4.
     SigV4(sigv4::Presented<'a>),
+    /// An HTTP Message Signature.
+    Rfc9421(Box<rfc9421::Presented<'a>>),
     /// A presigned request to STS.
     Sts(sts::Presented<'a>),
 }
@@ -52,6 +54,7 @@ impl Presented<'_> {
     pub fn credential_id(&self) -> &str {
         match self {
             Self::SigV4(presented) => presented.credential_id(),
+            Self::Rfc9421(presented) => presented.credential_id(),
             Self::Sts(_) => "",
         }
     }
@@ -100,10 +103,18 @@ pub struct Verified {
 pub fn present<'a>(
     call: &Call<'a>,
     demand: &SignatureDemand,
+    keys: &KeyRing,
 ) -> Result<Option<Presented<'a>>, Refusal> {
     let aws = sigv4::present(call)?.map(Presented::SigV4);
+    let message = match &demand.rfc9421 {
+        Some(demand) => rfc9421::present(call, demand, |id| keys.holds(id))?,
+        None => None,
+    };
+    let message = message.map(|message| Presented::Rfc9421(Box::new(message)));
     let token = demand.sts.as_ref().and_then(|sts| sts::present(call, sts));
-    let mut all = [aws, token.map(Presented::Sts)].into_iter().flatten();
+    let mut all = [aws, message, token.map(Presented::Sts)]
+        .into_iter()
+        .flatten();
     let (first, second) = (all.next(), all.next());
     match (&first, second, &demand.sigv4) {
         (_, Some(_), _) => Err(Refusal::SignatureMalformed("two signatures")),
@@ -111,6 +122,24 @@ pub fn present<'a>(
             Err(Refusal::SignatureMalformed("the policy takes no SigV4"))
         }
         _ => Ok(first),
+    }
+}
+
+/// What a 401 asks for, by a call that has content or by one that has none.
+pub fn challenge(demand: &SignatureDemand, has_content: bool) -> Challenge {
+    let schemes = [
+        demand.sigv4.as_ref().map(|_| "AWS4-HMAC-SHA256"),
+        demand.sts.as_ref().map(|_| "Bearer"),
+    ];
+    let schemes: Vec<&str> = schemes.into_iter().flatten().collect();
+    let message = demand.rfc9421.as_ref();
+    Challenge {
+        // RFC 9110 §11.6.1 wants every 401 to say it, though RFC 9421 has no name for itself.
+        www_authenticate: match schemes.is_empty() {
+            true => "Signature".to_owned(),
+            false => schemes.join(", "),
+        },
+        accept_signature: message.map(|demand| rfc9421::accept_signature(demand, has_content)),
     }
 }
 
@@ -133,6 +162,10 @@ pub fn verify(
         Presented::SigV4(presented) => {
             let sigv4 = demand.sigv4.as_ref().ok_or(NOT_TAKEN)?;
             sigv4::verify(presented, evidence, sigv4, keys, demand.refuse_replays)
+        }
+        Presented::Rfc9421(presented) => {
+            let rfc9421 = demand.rfc9421.as_ref().ok_or(NOT_TAKEN)?;
+            rfc9421::judge(presented, evidence, rfc9421, keys, demand.refuse_replays)
         }
         Presented::Sts(presented) => {
             let sts = demand.sts.as_ref().ok_or(NOT_TAKEN)?;

@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 use crate::config::SignatureDemand;
 use crate::refusal::Refusal;
 
-use super::{Evidence, Presented, sigv4};
+use super::{Evidence, Presented, rfc9421, sigv4};
 
 /// One text on the way from a request to its signature.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,6 +25,8 @@ pub enum WorkingKind {
     CanonicalRequest,
     /// AWS SigV4 "Create a string to sign".
     StringToSign,
+    /// RFC 9421 §2.5.
+    SignatureBase,
 }
 
 impl WorkingKind {
@@ -33,6 +35,7 @@ impl WorkingKind {
         match self {
             Self::CanonicalRequest => "canonical request",
             Self::StringToSign => "string to sign",
+            Self::SignatureBase => "signature base",
         }
     }
 }
@@ -49,6 +52,11 @@ pub fn workings(
 ) -> Result<Vec<Working>, Refusal> {
     match (presented, &demand.sigv4) {
         (Presented::SigV4(presented), Some(demand)) => sigv4::workings(presented, evidence, demand),
+        (Presented::Rfc9421(presented), _) => {
+            let text = rfc9421::signature_base(presented, evidence.call, evidence.secure)?;
+            let kind = WorkingKind::SignatureBase;
+            Ok(vec![Working { kind, text }])
+        }
         // A token signs nothing of the request that carries it.
         (Presented::SigV4(_), None) | (Presented::Sts(_), _) => Ok(Vec::new()),
     }

@@ -1,12 +1,15 @@
 //! `signature` in a `[[policy]]`: which schemes it takes and how their signatures must be made.
 //! What holds for every scheme is here; what is one scheme's own is in its file.
 
+mod rfc9421;
 mod sigv4;
 mod sts;
 
 use crate::document::Table;
 
+pub use rfc9421::Rfc9421Demand;
 pub use sigv4::{MAX_EXPIRES_SECS, SigV4Demand, SignatureProfile, StreamingMode};
+pub(super) use sigv4::{PROFILES, read_scope};
 pub use sts::StsDemand;
 
 /// How a signature must be made: in one of the schemes that are here, of which there is at
@@ -15,6 +18,8 @@ pub use sts::StsDemand;
 pub struct SignatureDemand {
     /// AWS Signature Version 4 or 4a.
     pub sigv4: Option<SigV4Demand>,
+    /// HTTP Message Signatures.
+    pub rfc9421: Option<Rfc9421Demand>,
     /// Identities of AWS IAM, delegated through STS.
     pub sts: Option<StsDemand>,
     /// The largest body that is held until it is checked, in bytes: of callers whose signature
@@ -28,10 +33,15 @@ pub struct SignatureDemand {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Scheme {
     SigV4,
+    Rfc9421,
     Sts,
 }
 
-const SCHEMES: [(&str, Scheme); 2] = [("sigv4", Scheme::SigV4), ("sts", Scheme::Sts)];
+const SCHEMES: [(&str, Scheme); 3] = [
+    ("sigv4", Scheme::SigV4),
+    ("rfc9421", Scheme::Rfc9421),
+    ("sts", Scheme::Sts),
+];
 const MAX_BUFFERED_BODY_BYTES: u64 = 1 << 30;
 
 /// Reads the table.
@@ -43,11 +53,13 @@ pub(super) fn read(mut table: Table<'_>) -> SignatureDemand {
     // Where no scheme is named, SigV4's keys are what the others most likely are meant to be.
     let schemes = schemes.unwrap_or_else(|| vec![Scheme::SigV4]);
     let has = |scheme| schemes.contains(&scheme);
+    let refuse_replays = table.boolean("refuse_replays").unwrap_or(false);
     let demand = SignatureDemand {
         sigv4: has(Scheme::SigV4).then(|| sigv4::read(&mut table, max_buffered_body_bytes)),
+        rfc9421: has(Scheme::Rfc9421).then(|| rfc9421::read(&mut table, refuse_replays)),
         sts: has(Scheme::Sts).then(|| sts::read(&mut table)).flatten(),
         max_buffered_body_bytes,
-        refuse_replays: table.boolean("refuse_replays").unwrap_or(false),
+        refuse_replays,
     };
     table.finish();
     demand

@@ -2,17 +2,18 @@
 //! the demand, and whether there is content. Out: nothing, or a `Refusal`. What is not covered
 //! can be changed by anyone on the way.
 
+use crate::config::Rfc9421Demand;
 use crate::refusal::Refusal;
 
 use super::component::Component;
-use super::demand::{AS_A_WHOLE, CONTENT_DIGEST, Demand, IN_PARTS, METHOD, identifier};
+use super::demand::{AS_A_WHOLE, CONTENT_DIGEST, IN_PARTS, METHOD, identifier};
 use super::member::Member;
 
 /// Refuses a signature that leaves out the method, the target, the content that is there, or
 /// what the policy names.
 pub(super) fn check(
     member: &Member<'_>,
-    demand: &Demand,
+    demand: &Rfc9421Demand,
     has_content: bool,
 ) -> Result<(), Refusal> {
     let covers = |name: &str| member.components.iter().any(|one| one.is_plain(name));

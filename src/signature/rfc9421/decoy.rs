@@ -4,8 +4,7 @@
 
 use std::sync::OnceLock;
 
-use super::algorithm::Algorithm;
-use super::key::VerifyingKey;
+use crate::key::{Algorithm, VerifyingKey};
 
 /// Verifies with the decoy of `alg`, or of the algorithm whose signatures are as long as this.
 pub(super) fn verify(alg: Option<Algorithm>, base: &[u8], signature: &[u8]) -> bool {

@@ -2,36 +2,10 @@
 //! In: plain data from the configuration. Out: the value of `Accept-Signature`.
 //! Knows nothing of requests: whether one meets the demand is judged in `coverage`.
 
+use crate::config::Rfc9421Demand;
+
 use super::member::parse_member;
 use super::structured::write_string;
-
-/// What a signature must have beyond being right.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Demand {
-    /// Components that must be covered beyond the minimum, as identifiers without quotes round
-    /// the name: `content-type`, `@target-uri`, `@query-param;name="id"`.
-    pub components: Vec<String>,
-    /// The tag that the signature must have; also selects it among several.
-    pub tag: Option<String>,
-    /// Whether a nonce must be there.
-    pub nonce_required: bool,
-    /// How old, in seconds, `created` may be.
-    pub max_age_secs: u32,
-    /// How far in the future, in seconds, `created` may be: clocks differ.
-    pub max_skew_secs: u32,
-}
-
-impl Default for Demand {
-    fn default() -> Self {
-        Self {
-            components: Vec::new(),
-            tag: None,
-            nonce_required: false,
-            max_age_secs: 300,
-            max_skew_secs: 60,
-        }
-    }
-}
 
 /// What says where a request goes, once with its target in parts and once as a whole.
 pub(super) const IN_PARTS: [&str; 3] = ["@authority", "@path", "@query"];
@@ -39,39 +13,37 @@ pub(super) const AS_A_WHOLE: &str = "@target-uri";
 pub(super) const METHOD: &str = "@method";
 pub(super) const CONTENT_DIGEST: &str = "content-digest";
 
-impl Demand {
-    /// Refuses components that no request could cover, so that a configuration that would
-    /// refuse everything is told from one that is strict.
-    ///
-    /// # Errors
-    /// Says what is wrong with the first bad component, or with the tag.
-    pub fn check(&self) -> Result<(), &'static str> {
-        for component in &self.components {
-            let identifier = identifier(component).ok_or("a component has no name")?;
-            let list = format!("({identifier})");
-            let member = parse_member(&list)?;
-            match member.fault {
-                Some(fault) => return Err(fault),
-                None if member.components.len() != 1 => return Err("not one component"),
-                None => {}
-            }
-        }
-        match &self.tag {
-            Some(tag) if !is_printable(tag) => Err("the tag is not made of ASCII"),
-            _ => Ok(()),
+/// Refuses components that no request could cover, so that a configuration that would
+/// refuse everything is told from one that is strict.
+///
+/// # Errors
+/// Says what is wrong with the first bad component, or with the tag.
+pub fn check(demand: &Rfc9421Demand) -> Result<(), &'static str> {
+    for component in &demand.components {
+        let identifier = identifier(component).ok_or("a component has no name")?;
+        let list = format!("({identifier})");
+        let member = parse_member(&list)?;
+        match member.fault {
+            Some(fault) => return Err(fault),
+            None if member.components.len() != 1 => return Err("not one component"),
+            None => {}
         }
     }
+    match &demand.tag {
+        Some(tag) if !is_printable(tag) => Err("the tag is not made of ASCII"),
+        _ => Ok(()),
+    }
+}
 
-    /// Whether the signature must cover `@target-uri`, which then stands in for its parts.
-    fn wants_target_uri(&self) -> bool {
-        self.components.iter().any(|one| one == AS_A_WHOLE)
-    }
+/// Whether the signature must cover `@target-uri`, which then stands in for its parts.
+fn wants_target_uri(demand: &Rfc9421Demand) -> bool {
+    demand.components.iter().any(|one| one == AS_A_WHOLE)
 }
 
 /// The value of `Accept-Signature` for a 401 (§5.1): what a signature for this demand covers.
 /// A nonce is the caller's to choose, and is not named: the field could only prescribe one.
-pub fn accept_signature(demand: &Demand, has_content: bool) -> String {
-    let target: &[&str] = match demand.wants_target_uri() {
+pub fn accept_signature(demand: &Rfc9421Demand, has_content: bool) -> String {
+    let target: &[&str] = match wants_target_uri(demand) {
         true => &[],
         false => &IN_PARTS,
     };

@@ -2,11 +2,10 @@
 //! base, and the signature. Out: nothing, or `SignatureMismatch`. A key that is unknown costs
 //! what a wrong signature costs, and is refused in the same word.
 
+use crate::key::{Algorithm, VerifyingKey};
 use crate::refusal::Refusal;
 
-use super::algorithm::Algorithm;
 use super::decoy;
-use super::key::VerifyingKey;
 use super::presented::Presented;
 
 /// What a lookup by `keyid` finds.

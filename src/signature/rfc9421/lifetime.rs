@@ -4,13 +4,13 @@
 use crate::clock::UtcTime;
 use crate::refusal::Refusal;
 
-use super::demand::Demand;
 use super::member::Member;
+use crate::config::Rfc9421Demand;
 
 /// Refuses a signature that is too old, from the future or expired.
 pub(super) fn check(
     member: &Member<'_>,
-    demand: &Demand,
+    demand: &Rfc9421Demand,
     now: UtcTime,
 ) -> Result<UtcTime, Refusal> {
     let created = member.created;

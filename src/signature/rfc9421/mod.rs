@@ -4,23 +4,18 @@
 //! signature towards an upstream.
 //! Knows nothing of consumers; the message is judged as it was received.
 
-mod algorithm;
 mod base;
 mod component;
 mod coverage;
 mod decoy;
 mod demand;
-mod der;
 mod digest;
 mod found;
-mod jwk;
-mod key;
 mod lifetime;
 mod member;
 mod presented;
 mod query;
 mod sign;
-mod signing_key;
 mod structured;
 #[cfg(test)]
 mod tests;
@@ -29,18 +24,20 @@ use aws_lc_rs::digest::{Context, SHA256};
 
 use crate::call::{Body, Call};
 use crate::clock::UtcTime;
+use crate::config::Rfc9421Demand;
+use crate::key::UnknownAlgorithm;
 use crate::refusal::Refusal;
+
+use super::keys::KeyRing;
+use super::{BodyDuty, Evidence, KnownBody, Outcome, Signer};
 
 use base::Message;
 
-pub use algorithm::{Algorithm, UnknownAlgorithm};
-pub use demand::{Demand, accept_signature};
+pub use demand::{accept_signature, check as check_demand};
 pub use digest::{ContentDigest, DigestAlgorithm, DigestWatch, content_digest};
 pub use found::Found;
-pub use key::{KeyError, VerifyingKey};
 pub use presented::{Presented, present};
 pub use sign::{SignError, SigningRequest, sign};
-pub use signing_key::SigningKey;
 
 const MAX_NONCE_BYTES: usize = 256;
 
@@ -89,7 +86,7 @@ impl<'p> Verified<'p> {
 pub fn verify<'p, 'k>(
     presented: &'p Presented<'_>,
     call: &Call<'_>,
-    demand: &Demand,
+    demand: &Rfc9421Demand,
     keys: impl Fn(&str) -> Option<Found<'k>>,
     secure: bool,
     now: UtcTime,
@@ -127,6 +124,41 @@ pub fn verify<'p, 'k>(
     })
 }
 
+/// Judges the signature that a call presents, as every scheme's is judged.
+///
+/// # Errors
+/// As [`verify`].
+pub(super) fn judge(
+    presented: &Presented<'_>,
+    evidence: &Evidence<'_>,
+    demand: &Rfc9421Demand,
+    keys: &KeyRing,
+    wants_replay_key: bool,
+) -> Result<Outcome, Refusal> {
+    let Evidence { call, now, .. } = *evidence;
+    let found = |id: &str| keys.message_key(id, now);
+    let verified = verify(presented, call, demand, found, evidence.secure, now)?;
+    let duty = match (verified.digest, evidence.body) {
+        (None, _) => BodyDuty::None,
+        (Some(digest), KnownBody::Whole(body)) => {
+            digest.check(body)?;
+            BodyDuty::None
+        }
+        (Some(digest), KnownBody::Empty | KnownBody::Unread) => BodyDuty::Digest(digest),
+    };
+    let id = keys.store().find(verified.credential_id);
+    let id = id
+        .ok_or(Refusal::Internal("a verified key is gone"))?
+        .id
+        .clone();
+    Ok(Outcome::Verified(super::Verified {
+        signer: Signer::Credential(id),
+        duty,
+        replay_key: wants_replay_key.then_some(verified.replay_key),
+        good_until: verified.good_until,
+    }))
+}
+
 /// The signature base as the gateway sees it (RFC 9421 §2.5): for a caller whose signature is
 /// refused to compare with.
 ///
@@ -143,7 +175,10 @@ pub fn signature_base(
     Ok(base)
 }
 
-fn check_tag_and_nonce(presented: &Presented<'_>, demand: &Demand) -> Result<(), &'static str> {
+fn check_tag_and_nonce(
+    presented: &Presented<'_>,
+    demand: &Rfc9421Demand,
+) -> Result<(), &'static str> {
     let member = &presented.member;
     if demand.tag.is_some() && demand.tag.as_deref() != member.tag.as_deref() {
         return Err("the tag is not the one that is demanded");

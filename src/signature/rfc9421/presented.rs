@@ -13,9 +13,9 @@ use sfv::{BareItemFromInput, KeyRef};
 use crate::call::Call;
 use crate::refusal::Refusal;
 
-use super::demand::Demand;
 use super::member::Member;
 use super::structured::{Stop, parser};
+use crate::config::Rfc9421Demand;
 
 pub(super) const SIGNATURE_INPUT: HeaderName = HeaderName::from_static("signature-input");
 pub(super) const SIGNATURE: HeaderName = HeaderName::from_static("signature");
@@ -57,7 +57,7 @@ impl fmt::Debug for Presented<'_> {
 /// signature with the tag. What is wrong with a signature that is not meant is no error.
 pub fn present<'a>(
     call: &Call<'a>,
-    demand: &Demand,
+    demand: &Rfc9421Demand,
     known: impl Fn(&str) -> bool,
 ) -> Result<Option<Presented<'a>>, Refusal> {
     let headers = call.headers();
@@ -112,7 +112,7 @@ type Pair<'a> = (Member<'a>, Vec<u8>);
 fn choose<'a>(
     members: Vec<Member<'a>>,
     mut signatures: Vec<(&'a str, Vec<u8>)>,
-    demand: &Demand,
+    demand: &Rfc9421Demand,
 ) -> Result<Vec<Pair<'a>>, &'static str> {
     const UNPAIRED: &str = "Signature-Input and Signature have different labels";
     if members.len() != signatures.len() {

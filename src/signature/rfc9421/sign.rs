@@ -7,12 +7,12 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use sfv::KeyRef;
 
 use crate::clock::UtcTime;
+use crate::key::SigningKey;
 
 use super::base::{self, Message};
 use super::demand::{identifier, is_printable};
 use super::digest::{DigestAlgorithm, content_digest};
 use super::member::parse_member;
-use super::signing_key::SigningKey;
 use super::structured::write_string;
 
 /// A request to sign.

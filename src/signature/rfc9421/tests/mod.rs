@@ -1,14 +1,13 @@
 //! A signed request to judge, whole or changed: what must verify, and what must not.
 
 mod canonical;
-mod keys;
 mod mutated;
 mod policy;
 mod refused;
-mod rfc_keys;
 mod vectors;
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -16,6 +15,7 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 
 use crate::call::{Call, Parts};
 use crate::clock::UtcTime;
+use crate::key::{Algorithm, SigningKey, VerifyingKey, rfc_keys};
 use crate::refusal::Refusal;
 
 use super::*;
@@ -67,7 +67,7 @@ struct Request {
     body: Vec<u8>,
     secure: bool,
     now: i64,
-    demand: Demand,
+    demand: Rfc9421Demand,
 }
 
 /// How it is signed.
@@ -114,7 +114,7 @@ impl Request {
             body: Vec::new(),
             secure: true,
             now: NOW,
-            demand: Demand::default(),
+            demand: Rfc9421Demand::default(),
         }
     }
 
@@ -240,7 +240,7 @@ impl Request {
     fn judge_by(&self, algorithm: Algorithm) -> Result<(), Refusal> {
         let keys = Keys::from([(KEYID.to_owned(), verifying_key(algorithm))]);
         match self.judge_with(&keys)? {
-            None => Err(Refusal::SignatureRequired),
+            None => Err(Refusal::SignatureRequired(Arc::default())),
             Some(None) => Ok(()),
             Some(Some(digest)) => digest.check(&self.body),
         }

@@ -83,9 +83,9 @@ fn an_untagged_signature_is_not_one_with_the_tag() {
 #[test]
 fn a_signature_found_for_one_demand_is_not_taken_for_another() {
     let request = Request::get();
-    let demand = Demand {
+    let demand = Rfc9421Demand {
         tag: Some("ours".to_owned()),
-        ..Demand::default()
+        ..Rfc9421Demand::default()
     };
     let keys = keys(&[KEYID]);
     request.with_call(|call| {
@@ -146,11 +146,11 @@ fn what_the_policy_names_must_be_covered() {
 #[test]
 fn a_demand_that_no_request_meets_is_told() {
     let check = |component: &str| {
-        let demand = Demand {
+        let demand = Rfc9421Demand {
             components: names(&[component]),
-            ..Demand::default()
+            ..Rfc9421Demand::default()
         };
-        demand.check()
+        check_demand(&demand)
     };
     for good in [
         "content-type",
@@ -174,11 +174,11 @@ fn a_demand_that_no_request_meets_is_told() {
     ] {
         assert_eq!(check(bad), Err(why), "{bad}");
     }
-    let demand = Demand {
+    let demand = Rfc9421Demand {
         tag: Some("é".to_owned()),
-        ..Demand::default()
+        ..Rfc9421Demand::default()
     };
-    assert_eq!(demand.check(), Err("the tag is not made of ASCII"));
+    assert_eq!(check_demand(&demand), Err("the tag is not made of ASCII"));
 }
 
 fn verified(how: &How, use_it: impl Fn(Verified<'_>)) {
@@ -261,7 +261,7 @@ struct By(i64, Option<i64>);
 
 #[test]
 fn a_caller_is_told_what_to_sign() {
-    let mut demand = Demand::default();
+    let mut demand = Rfc9421Demand::default();
     assert_eq!(
         accept_signature(&demand, false),
         "sig1=(\"@method\" \"@authority\" \"@path\" \"@query\");created"

@@ -3,8 +3,8 @@
 
 use serde_json::Value;
 
-use super::rfc_keys::*;
 use super::*;
+use crate::key::rfc_keys::*;
 
 const MISSING: &str = "neither @target-uri nor all of @authority, @path and @query are covered";
 const METHOD: &str = "@method is not covered";

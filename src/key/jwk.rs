@@ -6,9 +6,9 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Deserializer};
 use zeroize::Zeroizing;
 
-use super::algorithm::Algorithm;
+use super::Algorithm;
 use super::der::PublicKey;
-use super::key::{KeyError, OTHER_ALGORITHM};
+use super::{KeyError, OTHER_ALGORITHM};
 
 const MAX_JWK_BYTES: usize = 32 * 1024;
 

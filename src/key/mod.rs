@@ -2,6 +2,16 @@
 //! never is an RSA key taken for an HMAC's secret because a message says so. In: PEM, a JWK or
 //! a secret. Out: a `VerifyingKey`, or why not; and for a signature, whether it is right.
 
+mod algorithm;
+mod der;
+mod jwk;
+#[cfg(test)]
+pub(crate) mod rfc_keys;
+mod signing;
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests;
+
 use std::fmt;
 use std::sync::Arc;
 
@@ -13,14 +23,16 @@ use aws_lc_rs::signature::{
 
 use crate::digest::sha256;
 
-use super::algorithm::Algorithm;
-use super::der::{self, PublicKey};
-use super::jwk::Jwk;
+use der::PublicKey;
+use jwk::Jwk;
+
+pub use algorithm::{Algorithm, UnknownAlgorithm};
+pub use signing::SigningKey;
 
 /// Why a key cannot be used. Says nothing of the key itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the key cannot be used: {0}")]
-pub struct KeyError(pub(super) &'static str);
+pub struct KeyError(&'static str);
 
 /// A key that verifies signatures of one algorithm. Cheap to clone.
 #[derive(Clone)]
@@ -40,7 +52,7 @@ enum Material {
 
 const MIN_RSA_BITS: usize = 2048;
 const MAX_RSA_BITS: usize = 8192;
-pub(super) const MIN_SECRET_BYTES: usize = 32;
+const MIN_SECRET_BYTES: usize = 32;
 
 impl VerifyingKey {
     /// Reads a public key in PEM: `PUBLIC KEY` (RFC 7468 §13), or `RSA PUBLIC KEY` as RFC
@@ -101,10 +113,7 @@ impl VerifyingKey {
         }
     }
 
-    pub(super) fn from_public(
-        algorithm: Option<Algorithm>,
-        key: &PublicKey,
-    ) -> Result<Self, KeyError> {
+    fn from_public(algorithm: Option<Algorithm>, key: &PublicKey) -> Result<Self, KeyError> {
         let (natural, parsed) = match key {
             PublicKey::Rsa { n, e, pss_only } => {
                 let pss = pss_only.then_some(Algorithm::RsaPssSha512);
@@ -177,7 +186,7 @@ impl VerifyingKey {
     }
 
     /// Whether a signature has the length that this key's signatures have.
-    pub(super) fn fits(&self, signature: &[u8]) -> bool {
+    pub fn fits(&self, signature: &[u8]) -> bool {
         signature.len() == self.signature_bytes
     }
 
@@ -209,7 +218,7 @@ impl fmt::Debug for VerifyingKey {
 const PRIVATE: KeyError = KeyError(
     "it is a private key, and a verifier needs only the public one; the private one stays with the caller",
 );
-pub(super) const OTHER_ALGORITHM: KeyError = KeyError("it is for another algorithm");
+const OTHER_ALGORITHM: KeyError = KeyError("it is for another algorithm");
 
 fn without_zeros(number: &[u8]) -> &[u8] {
     let zeros = number.iter().take_while(|byte| **byte == 0).count();

@@ -50,7 +50,7 @@ impl Algorithm {
     }
 
     /// Whether it is made with an RSA key.
-    pub(super) fn is_rsa(self) -> bool {
+    pub(crate) fn is_rsa(self) -> bool {
         matches!(self, Self::RsaPssSha512 | Self::RsaV15Sha256)
     }
 }

@@ -8,7 +8,7 @@ use x509_parser::public_key::RSAPublicKey;
 use x509_parser::x509::SubjectPublicKeyInfo;
 use zeroize::Zeroizing;
 
-use super::key::KeyError;
+use super::KeyError;
 
 /// What one block of PEM holds.
 pub(super) struct Block<'a> {

@@ -11,10 +11,10 @@ use aws_lc_rs::signature::{
     KeyPair as _, RSA_PKCS1_SHA256, RSA_PSS_SHA512, RsaEncoding,
 };
 
-use super::algorithm::Algorithm;
+use super::Algorithm;
 use super::der::{self, PublicKey};
 use super::jwk::{Jwk, RsaParts};
-use super::key::{KeyError, MIN_SECRET_BYTES, OTHER_ALGORITHM, VerifyingKey};
+use super::{KeyError, MIN_SECRET_BYTES, OTHER_ALGORITHM, VerifyingKey};
 
 /// A key that makes signatures of one algorithm.
 pub struct SigningKey {
@@ -182,7 +182,7 @@ impl SigningKey {
     }
 
     /// Signs `base`; `None` when the library fails.
-    pub(super) fn sign(&self, base: &[u8]) -> Option<Vec<u8>> {
+    pub(crate) fn sign(&self, base: &[u8]) -> Option<Vec<u8>> {
         let random = SystemRandom::new();
         match &self.material {
             Material::Rsa(key) => {

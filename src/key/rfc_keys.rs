@@ -2,7 +2,7 @@
 //! of which it has none.
 
 /// `test-key-rsa`.
-pub(super) const RSA_PUBLIC: &str = "-----BEGIN RSA PUBLIC KEY-----
+pub(crate) const RSA_PUBLIC: &str = "-----BEGIN RSA PUBLIC KEY-----
 MIIBCgKCAQEAhAKYdtoeoy8zcAcR874L8cnZxKzAGwd7v36APp7Pv6Q2jdsPBRrw
 WEBnez6d0UDKDwGbc6nxfEXAy5mbhgajzrw3MOEt8uA5txSKobBpKDeBLOsdJKFq
 MGmXCQvEG7YemcxDTRPxAleIAgYYRjTSd/QBwVW9OwNFhekro3RtlinV0a75jfZg
@@ -11,7 +11,7 @@ uKxI4T+HIaFpv8+rdV6eUgOrB2xeI1dSFFn/nnv5OoZJEIB+VmuKn3DCUcCZSFlQ
 PSXSfBDiUGhwOw76WuSSsf1D4b/vLoJ10wIDAQAB
 -----END RSA PUBLIC KEY-----
 ";
-pub(super) const RSA_PRIVATE: &str = "-----BEGIN RSA PRIVATE KEY-----
+pub(crate) const RSA_PRIVATE: &str = "-----BEGIN RSA PRIVATE KEY-----
 MIIEqAIBAAKCAQEAhAKYdtoeoy8zcAcR874L8cnZxKzAGwd7v36APp7Pv6Q2jdsP
 BRrwWEBnez6d0UDKDwGbc6nxfEXAy5mbhgajzrw3MOEt8uA5txSKobBpKDeBLOsd
 JKFqMGmXCQvEG7YemcxDTRPxAleIAgYYRjTSd/QBwVW9OwNFhekro3RtlinV0a75
@@ -40,7 +40,7 @@ EQeNC8fHGg4UXU8mhHnSBt3EA10qQJfRDs15M38eG2cYwB1PZpDHScDnDA0=
 -----END RSA PRIVATE KEY-----
 ";
 /// `test-key-rsa-pss`.
-pub(super) const RSA_PSS_PUBLIC: &str = "-----BEGIN PUBLIC KEY-----
+pub(crate) const RSA_PSS_PUBLIC: &str = "-----BEGIN PUBLIC KEY-----
 MIIBIjANBgkqhkiG9w0BAQEFAAOCAQ8AMIIBCgKCAQEAr4tmm3r20Wd/PbqvP1s2
 +QEtvpuRaV8Yq40gjUR8y2Rjxa6dpG2GXHbPfvMs8ct+Lh1GH45x28Rw3Ry53mm+
 oAXjyQ86OnDkZ5N8lYbggD4O3w6M6pAvLkhk95AndTrifbIFPNU8PPMO7OyrFAHq
@@ -50,7 +50,7 @@ aOT9v6d+nb4bnNkQVklLQ3fVAvJm+xdDOp9LCNCN48V2pnDOkFV6+U9nV5oyc6XI
 2wIDAQAB
 -----END PUBLIC KEY-----
 ";
-pub(super) const RSA_PSS_PRIVATE: &str = "-----BEGIN PRIVATE KEY-----
+pub(crate) const RSA_PSS_PRIVATE: &str = "-----BEGIN PRIVATE KEY-----
 MIIEvgIBADALBgkqhkiG9w0BAQoEggSqMIIEpgIBAAKCAQEAr4tmm3r20Wd/Pbqv
 P1s2+QEtvpuRaV8Yq40gjUR8y2Rjxa6dpG2GXHbPfvMs8ct+Lh1GH45x28Rw3Ry5
 3mm+oAXjyQ86OnDkZ5N8lYbggD4O3w6M6pAvLkhk95AndTrifbIFPNU8PPMO7Oyr
@@ -80,27 +80,27 @@ rOjr9w349JooGXhOxbu8nOxX
 -----END PRIVATE KEY-----
 ";
 /// `test-key-ecc-p256`.
-pub(super) const P256_PUBLIC: &str = "-----BEGIN PUBLIC KEY-----
+pub(crate) const P256_PUBLIC: &str = "-----BEGIN PUBLIC KEY-----
 MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEqIVYZVLCrPZHGHjP17CTW0/+D9Lf
 w0EkjqF7xB4FivAxzic30tMM4GF+hR6Dxh71Z50VGGdldkkDXZCnTNnoXQ==
 -----END PUBLIC KEY-----
 ";
-pub(super) const P256_PRIVATE: &str = "-----BEGIN EC PRIVATE KEY-----
+pub(crate) const P256_PRIVATE: &str = "-----BEGIN EC PRIVATE KEY-----
 MHcCAQEEIFKbhfNZfpDsW43+0+JjUr9K+bTeuxopu653+hBaXGA7oAoGCCqGSM49
 AwEHoUQDQgAEqIVYZVLCrPZHGHjP17CTW0/+D9Lfw0EkjqF7xB4FivAxzic30tMM
 4GF+hR6Dxh71Z50VGGdldkkDXZCnTNnoXQ==
 -----END EC PRIVATE KEY-----
 ";
 /// `test-key-ed25519`.
-pub(super) const ED25519_PUBLIC: &str = "-----BEGIN PUBLIC KEY-----
+pub(crate) const ED25519_PUBLIC: &str = "-----BEGIN PUBLIC KEY-----
 MCowBQYDK2VwAyEAJrQLj5P/89iXES9+vFgrIy29clF9CC/oPPsw3c5D0bs=
 -----END PUBLIC KEY-----
 ";
-pub(super) const ED25519_PRIVATE: &str = "-----BEGIN PRIVATE KEY-----
+pub(crate) const ED25519_PRIVATE: &str = "-----BEGIN PRIVATE KEY-----
 MC4CAQAwBQYDK2VwBCIEIJ+DYvh6SEqVTm50DFtMDoQikTmiCqirVv9mWG9qfSnF
 -----END PRIVATE KEY-----
 ";
-pub(super) const P384_PRIVATE: &str = "-----BEGIN PRIVATE KEY-----
+pub(crate) const P384_PRIVATE: &str = "-----BEGIN PRIVATE KEY-----
 MIG2AgEAMBAGByqGSM49AgEGBSuBBAAiBIGeMIGbAgEBBDAYzCly0dVrbL/mrTUW
 Ovn59imyEdDzSl+Pn3gEH4uts35A+pCFMmBnxgLtBUahXIahZANiAASK0Mdqt0BL
 i8Bz9RuG53l0WEZlVUnCuuhuPShq8/tsIaDMuJj1k6TwhS/xC1Lq4MwPifAKOso0
@@ -108,5 +108,5 @@ B2MrB2wlEzjboe1xRc3chtOvaNGUBuHur9w2BmfsHxNwt7OmciPGBDA=
 -----END PRIVATE KEY-----
 ";
 /// `test-shared-secret`, in base64.
-pub(super) const SECRET: &str =
+pub(crate) const SECRET: &str =
     "uzvJfB4u3N0Jy4T7NZ75MDVcr8zSTInedJtkgcu46YW4XByzNJjxBdtjUkdJPBtbmHhIDi6pcl8jsasjlTMtDQ==";

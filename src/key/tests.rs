@@ -1,5 +1,6 @@
 //! Keys: what is taken for one, and what is not.
 
+use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use super::rfc_keys::*;
