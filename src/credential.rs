@@ -3,6 +3,7 @@
 //! Secrets are zeroized when dropped and never shown, not even by `Debug`.
 
 mod edit;
+mod read;
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests;
@@ -18,7 +19,7 @@ use std::path::Path;
 use zeroize::Zeroizing;
 
 use crate::clock::UtcTime;
-use crate::document::{Document, Table};
+use crate::document::Document;
 use crate::names::{ConsumerName, CredentialId};
 use crate::problem::{Problems, suggestion};
 
@@ -97,8 +98,6 @@ pub struct CredentialStore(HashMap<CredentialId, Credential>);
 
 /// Credentials of one consumer that may be live at once: the old one and its successor.
 pub const MAX_LIVE: usize = 2;
-const MAX_ID_BYTES: usize = 128;
-const MIN_SECRET_BYTES: usize = 20;
 
 impl CredentialStore {
     /// Reads the store that stands in `file`.
@@ -119,7 +118,7 @@ impl CredentialStore {
         let mut found: HashMap<CredentialId, Credential> = HashMap::new();
         for table in root.tables("credential") {
             let line = table.line();
-            let Some(credential) = read_credential(table) else {
+            let Some(credential) = read::credential(table) else {
                 continue;
             };
             match found.entry(credential.id.clone()) {
@@ -245,60 +244,4 @@ pub fn read_private(file: &Path) -> Result<Zeroizing<String>, Problems> {
     let mut text = Zeroizing::new(String::with_capacity(room));
     open.read_to_string(&mut text).map_err(unreadable)?;
     Ok(text)
-}
-
-fn read_credential(mut table: Table<'_>) -> Option<Credential> {
-    let id = read_id(&mut table);
-    let secret = read_secret(&mut table);
-    let not_before = read_time(&mut table, "not_before");
-    let not_after = read_time(&mut table, "not_after");
-    table.finish();
-    Some(Credential {
-        id: id?,
-        key: Key::Aws(secret?),
-        not_before,
-        not_after,
-    })
-}
-
-fn read_id(table: &mut Table<'_>) -> Option<CredentialId> {
-    let id = table
-        .need("id", "give the credential its public id")
-        .text("id")?;
-    let fits = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-');
-    if id.value.len() > MAX_ID_BYTES || !id.value.bytes().all(fits) {
-        // The id is not repeated: it may be a secret in the wrong place.
-        let text = format!("\"id\" must be 1 to {MAX_ID_BYTES} letters, digits, \"_\" and \"-\"");
-        table.document().note(id.line, text);
-        return None;
-    }
-    table.call(format!("credential \"{}\"", id.value));
-    Some(CredentialId::new(id.value))
-}
-
-fn read_secret(table: &mut Table<'_>) -> Option<Secret> {
-    let line = table.line_of("secret");
-    let secret = table
-        .need("secret", "give the credential its secret access key")
-        .any_text("secret")?;
-    let secret = Secret::new(secret.value);
-    if secret.expose().len() < MIN_SECRET_BYTES {
-        let text = format!(
-            "\"secret\" in {} must be at least {MIN_SECRET_BYTES} bytes long",
-            table.label()
-        );
-        table.document().note(line, text);
-        return None;
-    }
-    Some(secret)
-}
-
-fn read_time(table: &mut Table<'_>, key: &'static str) -> Option<UtcTime> {
-    let text = table.time(key)?;
-    let time = UtcTime::parse_rfc3339(&text.value);
-    if time.is_none() {
-        let problem = format!("\"{key}\" in {} is no time of the calendar", table.label());
-        table.document().note(text.line, problem);
-    }
-    time
 }
