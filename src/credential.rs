@@ -8,8 +8,8 @@ mod read;
 #[allow(clippy::unwrap_used)]
 mod tests;
 
-use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::fs::File;
 use std::io::Read as _;
@@ -20,12 +20,12 @@ use zeroize::Zeroizing;
 
 use crate::clock::UtcTime;
 use crate::document::Document;
-use crate::names::{ConsumerName, CredentialId};
+use crate::names::{ConsumerName, CredentialId, PolicyName};
 use crate::problem::{Problems, suggestion};
 
 pub use edit::{EditError, append, retire};
 
-/// A secret access key. `Debug` and logs show that there is one, not which.
+/// A secret that is shared with a caller. `Debug` and logs show that there is one, not which.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(Zeroizing<String>);
 
@@ -52,6 +52,18 @@ impl fmt::Debug for Secret {
 pub enum Key {
     /// A secret access key, from which SigV4's signing keys are derived.
     Aws(Secret),
+    /// A secret whose bytes are the key of an HMAC (RFC 2104) that the policy describes.
+    Hmac(Secret),
+}
+
+impl Key {
+    /// The word for the way of signing, as `scheme` in the store has it.
+    pub fn scheme(&self) -> &'static str {
+        match self {
+            Self::Aws(_) => "sigv4",
+            Self::Hmac(_) => "hmac",
+        }
+    }
 }
 
 /// One signing key and the time in which it is good.
@@ -78,10 +90,21 @@ impl Credential {
         }
     }
 
+    /// A credential for HMAC signatures, good at any time.
+    pub fn hmac(id: &str, secret: Secret) -> Self {
+        Self {
+            id: CredentialId::new(id),
+            key: Key::Hmac(secret),
+            not_before: None,
+            not_after: None,
+        }
+    }
+
     /// The secret access key, when it is one of SigV4's.
     pub fn secret_access_key(&self) -> Option<&Secret> {
         match &self.key {
             Key::Aws(secret) => Some(secret),
+            Key::Hmac(_) => None,
         }
     }
 
@@ -96,7 +119,8 @@ impl Credential {
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct CredentialStore(HashMap<CredentialId, Credential>);
 
-/// Credentials of one consumer that may be live at once: the old one and its successor.
+/// Credentials of one consumer and one scheme that may be live at once: the old one and its
+/// successor.
 pub const MAX_LIVE: usize = 2;
 
 impl CredentialStore {
@@ -175,6 +199,11 @@ impl CredentialStore {
         self.0.values()
     }
 
+    /// What was perhaps meant by an id that is not here, to be put behind a problem.
+    fn nearest(&self, id: &CredentialId) -> String {
+        suggestion(id.as_str(), self.0.keys().map(CredentialId::as_str))
+    }
+
     /// How many there are.
     pub fn len(&self) -> usize {
         self.0.len()
@@ -189,7 +218,8 @@ impl CredentialStore {
 /// Checks what `store` has for the consumer called `name`.
 ///
 /// # Errors
-/// A text for each of `ids` that the store lacks, and one when too many are live at `now`.
+/// A text for each of `ids` that the store lacks, and one for each scheme of which too many are
+/// live at `now`.
 pub fn check_consumer(
     name: &ConsumerName,
     ids: &[CredentialId],
@@ -197,24 +227,54 @@ pub fn check_consumer(
     now: UtcTime,
 ) -> Result<(), Vec<String>> {
     let mut texts = Vec::new();
-    let mut live = Vec::new();
+    let mut live: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
     for id in ids {
         match store.find(id.as_str()) {
-            Some(credential) if credential.is_live(now) => live.push(id.as_str()),
+            Some(credential) if credential.is_live(now) => {
+                let of_scheme = live.entry(credential.key.scheme()).or_default();
+                of_scheme.push(id.as_str());
+            }
             Some(_) => {}
             None => texts.push(format!(
                 "consumer \"{name}\" names credential \"{id}\", which is not in the credential store{}",
-                suggestion(id.as_str(), store.0.keys().map(CredentialId::as_str))
+                store.nearest(id)
             )),
         }
     }
-    if live.len() > MAX_LIVE {
+    for (scheme, live) in live.into_iter().filter(|(_, live)| live.len() > MAX_LIVE) {
         texts.push(format!(
-            "consumer \"{name}\" has {} live credentials ({}), but at most {MAX_LIVE} may be live at once; retire one",
+            "consumer \"{name}\" has {} live credentials for {scheme} ({}), but at most {MAX_LIVE} may be live at once; retire one",
             live.len(),
             live.join(", ")
         ));
     }
+    match texts.is_empty() {
+        true => Ok(()),
+        false => Err(texts),
+    }
+}
+
+/// Checks what `store` has for the policy called `name`, which takes HMAC signatures by `ids`.
+///
+/// # Errors
+/// A text for each of `ids` that the store lacks, or that is for another scheme.
+pub fn check_hmac(
+    name: &PolicyName,
+    ids: &[CredentialId],
+    store: &CredentialStore,
+) -> Result<(), Vec<String>> {
+    let wrong = |id: &CredentialId| match store.find(id.as_str()).map(|found| &found.key) {
+        Some(Key::Hmac(_)) => None,
+        Some(key) => Some(format!(
+            "policy \"{name}\" names credential \"{id}\", which is for {} and not for hmac; make another with `countersign credentials new --scheme hmac`, since a secret serves one scheme only",
+            key.scheme()
+        )),
+        None => Some(format!(
+            "policy \"{name}\" names credential \"{id}\", which is not in the credential store{}",
+            store.nearest(id)
+        )),
+    };
+    let texts: Vec<String> = ids.iter().filter_map(wrong).collect();
     match texts.is_empty() {
         true => Ok(()),
         false => Err(texts),

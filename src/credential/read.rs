@@ -9,17 +9,23 @@ use super::{Credential, Key, Secret};
 
 const MAX_ID_BYTES: usize = 128;
 const MIN_SECRET_BYTES: usize = 20;
+/// What makes a key of a secret, by the word for the scheme.
+const SCHEMES: [(&str, fn(Secret) -> Key); 2] = [("sigv4", Key::Aws), ("hmac", Key::Hmac)];
 
 /// Reads one credential; `None` when it is none, which is noted.
 pub(super) fn credential(mut table: Table<'_>) -> Option<Credential> {
     let id = read_id(&mut table);
+    let key_of = match table.has("scheme") {
+        true => table.word("scheme", &SCHEMES),
+        false => Some(Key::Aws as fn(Secret) -> Key),
+    };
     let secret = read_secret(&mut table);
     let not_before = read_time(&mut table, "not_before");
     let not_after = read_time(&mut table, "not_after");
     table.finish();
     Some(Credential {
         id: id?,
-        key: Key::Aws(secret?),
+        key: key_of?(secret?),
         not_before,
         not_after,
     })
@@ -43,7 +49,7 @@ fn read_id(table: &mut Table<'_>) -> Option<CredentialId> {
 fn read_secret(table: &mut Table<'_>) -> Option<Secret> {
     let line = table.line_of("secret");
     let secret = table
-        .need("secret", "give the credential its secret access key")
+        .need("secret", "give the credential its secret")
         .any_text("secret")?;
     let secret = Secret::new(secret.value);
     if secret.expose().len() < MIN_SECRET_BYTES {

@@ -110,13 +110,67 @@ fn a_consumer_has_known_credentials_and_two_live_ones_at_most() {
         texts,
         [
             "consumer \"bank\" names credential \"nobody\", which is not in the credential store",
-            "consumer \"bank\" has 3 live credentials (CSA, CSB, CSC), but at most 2 may be live at once; retire one",
+            "consumer \"bank\" has 3 live credentials for sigv4 (CSA, CSB, CSC), but at most 2 may be live at once; retire one",
         ]
     );
 }
 
 #[test]
+fn two_live_credentials_are_counted_for_each_scheme() {
+    let hmac = ["CSC", "CSD"].map(|id| Credential::hmac(id, Secret::new(SECRET.to_owned())));
+    let both = ["CSA", "CSB"].map(credential).into_iter().chain(hmac);
+    let store = CredentialStore::from_credentials(both);
+    let ids = ["CSA", "CSB", "CSC", "CSD"].map(CredentialId::new);
+    let name = ConsumerName::new("bank");
+    assert_eq!(check_consumer(&name, &ids, &store, now()), Ok(()));
+}
+
+#[test]
+fn a_policy_for_hmac_names_credentials_that_are_there_and_for_hmac() {
+    let hmac = Credential::hmac("CSHOOK", Secret::new(SECRET.to_owned()));
+    let store = CredentialStore::from_credentials([credential("CSA"), hmac]);
+    let ids = ["CSHOOK", "CSHOOKS", "CSA"].map(CredentialId::new);
+    let texts = check_hmac(&PolicyName::new("hooks"), &ids, &store).unwrap_err();
+    assert_eq!(
+        texts,
+        [
+            "policy \"hooks\" names credential \"CSHOOKS\", which is not in the credential store; did you mean \"CSHOOK\"?",
+            "policy \"hooks\" names credential \"CSA\", which is for sigv4 and not for hmac; make another with `countersign credentials new --scheme hmac`, since a secret serves one scheme only",
+        ]
+    );
+}
+
+#[test]
+fn a_credential_keeps_its_scheme_through_every_edit() {
+    let (_dir, file) = store_file("", 0o600);
+    append(
+        &file,
+        &Credential::hmac("CSHOOK", Secret::new(SECRET.to_owned())),
+    )
+    .unwrap();
+    append(&file, &credential("CSA")).unwrap();
+    retire(&file, "CSHOOK", now()).unwrap();
+    let store = CredentialStore::load(&file).unwrap();
+    let secret = Secret::new(SECRET.to_owned());
+    assert_eq!(store.find("CSHOOK").unwrap().key, Key::Hmac(secret.clone()));
+    assert_eq!(store.find("CSA").unwrap().key, Key::Aws(secret));
+}
+
+#[test]
+fn an_unknown_scheme_is_told() {
+    let said = problems(&format!(
+        "[[credential]]\nid = \"CSA\"\nscheme = \"hmack\"\nsecret = \"{SECRET}\"\n"
+    ));
+    assert_eq!(
+        said,
+        "c.toml:3: \"scheme\" in credential \"CSA\" is \"hmack\", but must be \"sigv4\" or \"hmac\"; did you mean \"hmac\"?"
+    );
+}
+
+#[test]
 fn a_secret_is_not_shown_by_debug() {
+    let hmac = Credential::hmac("CSA", Secret::new(SECRET.to_owned()));
+    assert!(!format!("{hmac:?}").contains(SECRET));
     assert!(!format!("{:?}", credential("CSA")).contains(SECRET));
 }
 
