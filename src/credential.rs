@@ -2,13 +2,16 @@
 //! In: a file that only its owner can read. Out: a `CredentialStore`, or every `Problem`.
 //! Secrets are zeroized when dropped and never shown, not even by `Debug`.
 
+mod derived;
 mod edit;
+mod message;
+mod read;
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests;
 
-use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::fs::File;
 use std::io::Read as _;
@@ -18,14 +21,15 @@ use std::path::Path;
 use zeroize::Zeroizing;
 
 use crate::clock::UtcTime;
-use crate::document::{Document, Table};
+use crate::document::Document;
 use crate::key::VerifyingKey;
-use crate::names::{ConsumerName, CredentialId};
+use crate::names::{ConsumerName, CredentialId, PolicyName};
 use crate::problem::{Problems, suggestion};
 
+pub use derived::{DerivedKey, DerivedKeys};
 pub use edit::{EditError, append, retire};
 
-/// A secret access key. `Debug` and logs show that there is one, not which.
+/// A secret that is shared with a caller. `Debug` and logs show that there is one, not which.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(Zeroizing<String>);
 
@@ -52,8 +56,23 @@ impl fmt::Debug for Secret {
 pub enum Key {
     /// A secret access key, from which SigV4's signing keys are derived.
     Aws(Secret),
-    /// A key of RFC 9421.
+    /// What was derived from such a secret elsewhere.
+    Derived(DerivedKeys),
+    /// A secret whose bytes are the key of an HMAC (RFC 2104) that the policy describes.
+    Hmac(Secret),
+    /// A key of RFC 9421, bound to its one algorithm.
     Message(VerifyingKey),
+}
+
+impl Key {
+    /// The word for the way of signing, as `scheme` in the store has it.
+    pub fn scheme(&self) -> &'static str {
+        match self {
+            Self::Aws(_) | Self::Derived(_) => "sigv4",
+            Self::Hmac(_) => "hmac",
+            Self::Message(_) => "rfc9421",
+        }
+    }
 }
 
 /// One signing key and the time in which it is good.
@@ -80,11 +99,21 @@ impl Credential {
         }
     }
 
+    /// A credential for HMAC signatures, good at any time.
+    pub fn hmac(id: &str, secret: Secret) -> Self {
+        Self {
+            id: CredentialId::new(id),
+            key: Key::Hmac(secret),
+            not_before: None,
+            not_after: None,
+        }
+    }
+
     /// The secret access key, when it is one of SigV4's.
     pub fn secret_access_key(&self) -> Option<&Secret> {
         match &self.key {
             Key::Aws(secret) => Some(secret),
-            Key::Message(_) => None,
+            Key::Derived(_) | Key::Hmac(_) | Key::Message(_) => None,
         }
     }
 
@@ -99,10 +128,9 @@ impl Credential {
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct CredentialStore(HashMap<CredentialId, Credential>);
 
-/// Credentials of one consumer that may be live at once: the old one and its successor.
+/// Credentials of one consumer and one scheme that may be live at once: the old one and its
+/// successor.
 pub const MAX_LIVE: usize = 2;
-const MAX_ID_BYTES: usize = 128;
-const MIN_SECRET_BYTES: usize = 20;
 
 impl CredentialStore {
     /// Reads the store that stands in `file`.
@@ -123,7 +151,7 @@ impl CredentialStore {
         let mut found: HashMap<CredentialId, Credential> = HashMap::new();
         for table in root.tables("credential") {
             let line = table.line();
-            let Some(credential) = read_credential(table) else {
+            let Some(credential) = read::credential(table) else {
                 continue;
             };
             match found.entry(credential.id.clone()) {
@@ -180,6 +208,11 @@ impl CredentialStore {
         self.0.values()
     }
 
+    /// What was perhaps meant by an id that is not here, to be put behind a problem.
+    fn nearest(&self, id: &CredentialId) -> String {
+        suggestion(id.as_str(), self.0.keys().map(CredentialId::as_str))
+    }
+
     /// How many there are.
     pub fn len(&self) -> usize {
         self.0.len()
@@ -194,7 +227,8 @@ impl CredentialStore {
 /// Checks what `store` has for the consumer called `name`.
 ///
 /// # Errors
-/// A text for each of `ids` that the store lacks, and one when too many are live at `now`.
+/// A text for each of `ids` that the store lacks, and one for each scheme of which too many are
+/// live at `now`.
 pub fn check_consumer(
     name: &ConsumerName,
     ids: &[CredentialId],
@@ -202,24 +236,54 @@ pub fn check_consumer(
     now: UtcTime,
 ) -> Result<(), Vec<String>> {
     let mut texts = Vec::new();
-    let mut live = Vec::new();
+    let mut live: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
     for id in ids {
         match store.find(id.as_str()) {
-            Some(credential) if credential.is_live(now) => live.push(id.as_str()),
+            Some(credential) if credential.is_live(now) => {
+                let of_scheme = live.entry(credential.key.scheme()).or_default();
+                of_scheme.push(id.as_str());
+            }
             Some(_) => {}
             None => texts.push(format!(
                 "consumer \"{name}\" names credential \"{id}\", which is not in the credential store{}",
-                suggestion(id.as_str(), store.0.keys().map(CredentialId::as_str))
+                store.nearest(id)
             )),
         }
     }
-    if live.len() > MAX_LIVE {
+    for (scheme, live) in live.into_iter().filter(|(_, live)| live.len() > MAX_LIVE) {
         texts.push(format!(
-            "consumer \"{name}\" has {} live credentials ({}), but at most {MAX_LIVE} may be live at once; retire one",
+            "consumer \"{name}\" has {} live credentials for {scheme} ({}), but at most {MAX_LIVE} may be live at once; retire one",
             live.len(),
             live.join(", ")
         ));
     }
+    match texts.is_empty() {
+        true => Ok(()),
+        false => Err(texts),
+    }
+}
+
+/// Checks what `store` has for the policy called `name`, which takes HMAC signatures by `ids`.
+///
+/// # Errors
+/// A text for each of `ids` that the store lacks, or that is for another scheme.
+pub fn check_hmac(
+    name: &PolicyName,
+    ids: &[CredentialId],
+    store: &CredentialStore,
+) -> Result<(), Vec<String>> {
+    let wrong = |id: &CredentialId| match store.find(id.as_str()).map(|found| &found.key) {
+        Some(Key::Hmac(_)) => None,
+        Some(key) => Some(format!(
+            "policy \"{name}\" names credential \"{id}\", which is for {} and not for hmac; make another with `countersign credentials new --scheme hmac`, since a secret serves one scheme only",
+            key.scheme()
+        )),
+        None => Some(format!(
+            "policy \"{name}\" names credential \"{id}\", which is not in the credential store{}",
+            store.nearest(id)
+        )),
+    };
+    let texts: Vec<String> = ids.iter().filter_map(wrong).collect();
     match texts.is_empty() {
         true => Ok(()),
         false => Err(texts),
@@ -249,60 +313,4 @@ pub fn read_private(file: &Path) -> Result<Zeroizing<String>, Problems> {
     let mut text = Zeroizing::new(String::with_capacity(room));
     open.read_to_string(&mut text).map_err(unreadable)?;
     Ok(text)
-}
-
-fn read_credential(mut table: Table<'_>) -> Option<Credential> {
-    let id = read_id(&mut table);
-    let secret = read_secret(&mut table);
-    let not_before = read_time(&mut table, "not_before");
-    let not_after = read_time(&mut table, "not_after");
-    table.finish();
-    Some(Credential {
-        id: id?,
-        key: Key::Aws(secret?),
-        not_before,
-        not_after,
-    })
-}
-
-fn read_id(table: &mut Table<'_>) -> Option<CredentialId> {
-    let id = table
-        .need("id", "give the credential its public id")
-        .text("id")?;
-    let fits = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-');
-    if id.value.len() > MAX_ID_BYTES || !id.value.bytes().all(fits) {
-        // The id is not repeated: it may be a secret in the wrong place.
-        let text = format!("\"id\" must be 1 to {MAX_ID_BYTES} letters, digits, \"_\" and \"-\"");
-        table.document().note(id.line, text);
-        return None;
-    }
-    table.call(format!("credential \"{}\"", id.value));
-    Some(CredentialId::new(id.value))
-}
-
-fn read_secret(table: &mut Table<'_>) -> Option<Secret> {
-    let line = table.line_of("secret");
-    let secret = table
-        .need("secret", "give the credential its secret access key")
-        .any_text("secret")?;
-    let secret = Secret::new(secret.value);
-    if secret.expose().len() < MIN_SECRET_BYTES {
-        let text = format!(
-            "\"secret\" in {} must be at least {MIN_SECRET_BYTES} bytes long",
-            table.label()
-        );
-        table.document().note(line, text);
-        return None;
-    }
-    Some(secret)
-}
-
-fn read_time(table: &mut Table<'_>, key: &'static str) -> Option<UtcTime> {
-    let text = table.time(key)?;
-    let time = UtcTime::parse_rfc3339(&text.value);
-    if time.is_none() {
-        let problem = format!("\"{key}\" in {} is no time of the calendar", table.label());
-        table.document().note(text.line, problem);
-    }
-    time
 }

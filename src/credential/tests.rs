@@ -110,13 +110,67 @@ fn a_consumer_has_known_credentials_and_two_live_ones_at_most() {
         texts,
         [
             "consumer \"bank\" names credential \"nobody\", which is not in the credential store",
-            "consumer \"bank\" has 3 live credentials (CSA, CSB, CSC), but at most 2 may be live at once; retire one",
+            "consumer \"bank\" has 3 live credentials for sigv4 (CSA, CSB, CSC), but at most 2 may be live at once; retire one",
         ]
     );
 }
 
 #[test]
+fn two_live_credentials_are_counted_for_each_scheme() {
+    let hmac = ["CSC", "CSD"].map(|id| Credential::hmac(id, Secret::new(SECRET.to_owned())));
+    let both = ["CSA", "CSB"].map(credential).into_iter().chain(hmac);
+    let store = CredentialStore::from_credentials(both);
+    let ids = ["CSA", "CSB", "CSC", "CSD"].map(CredentialId::new);
+    let name = ConsumerName::new("bank");
+    assert_eq!(check_consumer(&name, &ids, &store, now()), Ok(()));
+}
+
+#[test]
+fn a_policy_for_hmac_names_credentials_that_are_there_and_for_hmac() {
+    let hmac = Credential::hmac("CSHOOK", Secret::new(SECRET.to_owned()));
+    let store = CredentialStore::from_credentials([credential("CSA"), hmac]);
+    let ids = ["CSHOOK", "CSHOOKS", "CSA"].map(CredentialId::new);
+    let texts = check_hmac(&PolicyName::new("hooks"), &ids, &store).unwrap_err();
+    assert_eq!(
+        texts,
+        [
+            "policy \"hooks\" names credential \"CSHOOKS\", which is not in the credential store; did you mean \"CSHOOK\"?",
+            "policy \"hooks\" names credential \"CSA\", which is for sigv4 and not for hmac; make another with `countersign credentials new --scheme hmac`, since a secret serves one scheme only",
+        ]
+    );
+}
+
+#[test]
+fn a_credential_keeps_its_scheme_through_every_edit() {
+    let (_dir, file) = store_file("", 0o600);
+    append(
+        &file,
+        &Credential::hmac("CSHOOK", Secret::new(SECRET.to_owned())),
+    )
+    .unwrap();
+    append(&file, &credential("CSA")).unwrap();
+    retire(&file, "CSHOOK", now()).unwrap();
+    let store = CredentialStore::load(&file).unwrap();
+    let secret = Secret::new(SECRET.to_owned());
+    assert_eq!(store.find("CSHOOK").unwrap().key, Key::Hmac(secret.clone()));
+    assert_eq!(store.find("CSA").unwrap().key, Key::Aws(secret));
+}
+
+#[test]
+fn an_unknown_scheme_is_told() {
+    let said = problems(&format!(
+        "[[credential]]\nid = \"CSA\"\nscheme = \"hmack\"\nsecret = \"{SECRET}\"\n"
+    ));
+    assert_eq!(
+        said,
+        "c.toml:3: \"scheme\" in credential \"CSA\" is \"hmack\", but must be \"sigv4\", \"hmac\" or \"rfc9421\"; did you mean \"hmac\"?"
+    );
+}
+
+#[test]
 fn a_secret_is_not_shown_by_debug() {
+    let hmac = Credential::hmac("CSA", Secret::new(SECRET.to_owned()));
+    assert!(!format!("{hmac:?}").contains(SECRET));
     assert!(!format!("{:?}", credential("CSA")).contains(SECRET));
 }
 
@@ -185,4 +239,82 @@ fn two_commands_do_not_edit_at_once() {
         Err(EditError::Busy(_))
     ));
     assert!(draft.exists(), "the other command's draft is left alone");
+}
+
+#[test]
+fn keys_of_each_scheme_are_read_and_none_is_shown() {
+    let pem = crate::key::rfc_keys::ED25519_PUBLIC.trim();
+    let hex = "0f".repeat(32);
+    let text = format!(
+        "[[credential]]\nid = \"CSMESSAGE\"\nscheme = \"rfc9421\"\npublic_key = \"\"\"\n{pem}\n\"\"\"\n\
+         [[credential]]\nid = \"CSSHARED\"\nscheme = \"rfc9421\"\nalgorithm = \"hmac-sha256\"\nsecret = \"{SECRET}{SECRET}\"\n\
+         [[credential]]\nid = \"CSHOOK\"\nscheme = \"hmac\"\nsecret = \"{SECRET}\"\n\
+         [[credential]]\nid = \"CSDERIVED\"\nsigning_keys = [{{ day = \"20260131\", region = \"r\", service = \"s\", key = \"{hex}\" }}]\n"
+    );
+    let store = CredentialStore::parse(Path::new("c.toml"), &text).unwrap();
+    let scheme = |id: &str| store.find(id).unwrap().key.scheme();
+    assert_eq!(
+        ["CSMESSAGE", "CSSHARED", "CSHOOK", "CSDERIVED"].map(scheme),
+        ["rfc9421", "rfc9421", "hmac", "sigv4"]
+    );
+    let shown = format!("{store:?}");
+    assert!(!shown.contains(SECRET) && !shown.contains(&hex), "{shown}");
+    let Key::Derived(derived) = &store.find("CSDERIVED").unwrap().key else {
+        panic!("derived keys");
+    };
+    assert_eq!(derived.keys[0].expose(), &[0x0f; 32]);
+}
+
+#[test]
+fn a_key_that_cannot_be_one_is_told_without_being_shown() {
+    let private = crate::key::rfc_keys::ED25519_PRIVATE.trim();
+    for (keys, said) in [
+        ("scheme = \"sigv5\"".to_owned(), "did you mean \"sigv4\"?"),
+        ("scheme = \"rfc9421\"".to_owned(), "must have one of"),
+        (
+            format!("scheme = \"rfc9421\"\nsecret = \"{SECRET}\"\njwk = \"{{}}\""),
+            "it has 2",
+        ),
+        (
+            format!("scheme = \"rfc9421\"\npublic_key = \"\"\"\n{private}\n\"\"\""),
+            "private",
+        ),
+        (
+            "scheme = \"rfc9421\"\nsecret = \"too short\"".to_owned(),
+            "at least 32 bytes",
+        ),
+        (
+            "scheme = \"rfc9421\"\nalgorithm = \"ed25518\"\njwk = \"{}\"".to_owned(),
+            "did you mean \"ed25519\"?",
+        ),
+        (
+            format!("scheme = \"rfc9421\"\nalgorithm = \"ed25519\"\nsecret = \"{SECRET}{SECRET}\""),
+            "another algorithm",
+        ),
+        ("scheme = \"hmac\"".to_owned(), "has no \"secret\""),
+        (
+            format!("secret = \"{SECRET}\"\nsigning_keys = []"),
+            "keep one of the two",
+        ),
+        (
+            "signing_keys = [{ day = \"2026-01-31\", region = \"r\", service = \"s\", key = \"0f\" }]".to_owned(),
+            "64 hexadecimal digits",
+        ),
+    ] {
+        let told = problems(&format!("[[credential]]\nid = \"CSA\"\n{keys}\n"));
+        assert!(told.contains(said), "{keys}: {told}");
+        assert!(!told.contains(SECRET), "{told}");
+    }
+}
+
+#[test]
+fn a_credential_without_a_secret_is_retired_as_well() {
+    let hex = "0f".repeat(32);
+    let text = format!(
+        "[[credential]]\nid = \"CSA\"\n[[credential.signing_keys]]\nday = \"20260131\"\nregion = \"r\"\nservice = \"s\"\nkey = \"{hex}\"\n"
+    );
+    let (_dir, file) = store_file(&text, 0o600);
+    retire(&file, "CSA", now()).unwrap();
+    let store = CredentialStore::load(&file).unwrap();
+    assert!(!store.find("CSA").unwrap().is_live(now()));
 }
