@@ -58,6 +58,15 @@ impl Presented<'_> {
             Self::Sts(_) => "",
         }
     }
+
+    /// The fields that carry it. They prove nothing beyond this gateway, and go no further
+    /// unless the route passes them on.
+    pub fn carriers(&self) -> &'static [&'static str] {
+        match self {
+            Self::SigV4(_) | Self::Sts(_) => &["authorization"],
+            Self::Rfc9421(_) => &["signature", "signature-input"],
+        }
+    }
 }
 
 /// What verifying came to, when nothing was refused.

@@ -38,7 +38,9 @@ impl Gateway {
 
     /// The same, with more in its environment.
     pub fn start_in(directory: &Path, config: &str, environment: &[(&str, &str)]) -> Self {
-        write_store(directory);
+        if !directory.join("credentials.toml").exists() {
+            write_store(directory);
+        }
         write_config(directory, config);
         let mut child = Command::new(PROGRAM)
             .args(["run", "--config"])
