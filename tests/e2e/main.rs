@@ -16,6 +16,7 @@ mod headers;
 mod http2;
 mod lifecycle;
 mod limits;
+mod memory;
 mod messages;
 mod outgoing;
 mod paths;

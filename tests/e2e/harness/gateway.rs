@@ -114,6 +114,11 @@ impl Gateway {
         self.admin("/metrics").1
     }
 
+    /// The id of the process.
+    pub fn process(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Where the admin listener is.
     pub fn admin_address(&self) -> SocketAddr {
         self.admin
