@@ -411,6 +411,9 @@ fn a_demand_that_no_request_could_meet_is_told_by_check() {
     let stage = Stage::new();
     let wrong = config(&stage.upstream).replace("[\"content-type\"]", "[\"@status\"]");
     assert!(!stage.gateway.reload(&wrong));
-    let said = stage.gateway.said().join("\n");
-    assert!(said.contains("\"rfc9421\" of policy \"message\""), "{said}");
+    wait_for("the reason", || {
+        let said = stage.gateway.said().join("\n");
+        said.contains("\"rfc9421\" of policy \"message\"")
+            .then_some(())
+    });
 }

@@ -14,6 +14,7 @@ use crate::harness::client::{Answer, Client};
 use crate::harness::gateway::{Gateway, ID};
 use crate::harness::recorder::Recorder;
 use crate::harness::signed::{Signed, sha256};
+use crate::harness::wait_for;
 use crate::messages::{key_pair, write_private};
 
 const OUR_ID: &str = "ASIAGATEWAY";
@@ -362,9 +363,9 @@ fn a_key_that_others_can_read_or_that_is_none_is_told() {
         &fs::read_to_string(home.path().join("gateway.pub")).unwrap(),
     );
     assert!(!gateway.reload_as_it_is());
-    let said = gateway.said().join("\n");
-    assert!(
-        said.contains("chmod 600") && said.contains("no private key"),
-        "{said}"
-    );
+    wait_for("both reasons", || {
+        let said = gateway.said().join("\n");
+        let both = said.contains("chmod 600") && said.contains("no private key");
+        both.then_some(())
+    });
 }
