@@ -6,7 +6,9 @@ use std::sync::{Arc, OnceLock};
 
 use countersign::call::{Call, Parts};
 use countersign::clock::UtcTime;
-use countersign::config::{SigV4Demand, SignatureDemand, SignatureProfile, StreamingMode};
+use countersign::config::{
+    SigV4Algorithm, SigV4Demand, SignatureDemand, SignatureProfile, StreamingMode,
+};
 use countersign::credential::{Credential, CredentialStore, Secret};
 use countersign::signature::{
     BodyDuty, ChunkedBody, ChunkedDuty, Evidence, KeyRing, KnownBody, Outcome, SigningRequest,
@@ -50,6 +52,7 @@ fn read(duty: &ChunkedDuty, bytes: &[u8], cut: usize) -> Result<(Vec<u8>, bool),
 fn duty(word: &str, mode: StreamingMode) -> ChunkedDuty {
     let secret = Secret::new("a secret that no fuzzer finds".to_owned());
     let sigv4 = SigV4Demand {
+        algorithms: vec![SigV4Algorithm::Hmac, SigV4Algorithm::Ecdsa],
         profile: SignatureProfile::S3,
         service: "s3".to_owned(),
         region: "us-east-1".to_owned(),
@@ -66,6 +69,7 @@ fn duty(word: &str, mode: StreamingMode) -> ChunkedDuty {
         fields.push(own("x-amz-trailer", "x-amz-checksum-crc32"));
     }
     let added = sign(&SigningRequest {
+        algorithm: SigV4Algorithm::Hmac,
         method: "PUT",
         target: "/k",
         authority: "a.example",

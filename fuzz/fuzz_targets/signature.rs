@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use countersign::call::{Call, Parts};
 use countersign::clock::UtcTime;
-use countersign::config::{SigV4Demand, SignatureDemand, SignatureProfile};
+use countersign::config::{SigV4Algorithm, SigV4Demand, SignatureDemand, SignatureProfile};
 use countersign::credential::{Credential, CredentialStore, Secret};
 use countersign::signature::{Evidence, KeyRing, KnownBody, Outcome, present, verify};
 use http::{HeaderMap, HeaderValue};
@@ -30,6 +30,7 @@ fuzz_target!(|input: (&str, &[u8], &[u8], bool)| {
         return;
     };
     let sigv4 = SigV4Demand {
+        algorithms: vec![SigV4Algorithm::Hmac, SigV4Algorithm::Ecdsa],
         profile: if s3 {
             SignatureProfile::S3
         } else {

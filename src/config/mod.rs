@@ -28,7 +28,7 @@ pub use process::{AccessLog, Process};
 pub use request_limits::RequestLimits;
 pub use route::{Route, RouteHost, RouteMethods};
 pub use signature::{
-    MAX_EXPIRES_SECS, SigV4Demand, SignatureDemand, SignatureProfile, StreamingMode,
+    MAX_EXPIRES_SECS, SigV4Algorithm, SigV4Demand, SignatureDemand, SignatureProfile, StreamingMode,
 };
 
 /// A valid configuration. Paths in it are absolute or relative to the working directory:

@@ -6,7 +6,9 @@ use std::fmt::Write as _;
 
 use crate::call::{Body, Call};
 use crate::clock::UtcTime;
-use crate::config::{Demand, Policy, Proof, SigV4Demand, SignatureDemand, SignatureProfile};
+use crate::config::{
+    Demand, Policy, Proof, SigV4Algorithm, SigV4Demand, SignatureDemand, SignatureProfile,
+};
 use crate::identity::{Caller, Identity, Shown};
 use crate::refusal::Refusal;
 use crate::signature::KnownBody;
@@ -169,5 +171,10 @@ fn sigv4(demand: &SigV4Demand) -> String {
         None => String::new(),
         Some(secs) => format!(", also of a URL for up to {secs} s"),
     };
-    format!("a SigV4 signature for {service} in {region} ({profile} profile){url}")
+    let schemes = demand.algorithms.iter().map(|algorithm| match algorithm {
+        SigV4Algorithm::Hmac => "SigV4",
+        SigV4Algorithm::Ecdsa => "SigV4a",
+    });
+    let schemes = schemes.collect::<Vec<_>>().join(" or ");
+    format!("a {schemes} signature for {service} in {region} ({profile} profile){url}")
 }

@@ -14,7 +14,9 @@ use crate::refusal::Refusal;
 
 pub use body::{BodyDuty, KnownBody};
 pub use keys::KeyRing;
-pub use sigv4::{ChunkedBody, ChunkedDuty, SignError, SigningRequest, sign, strip_presigned};
+pub use sigv4::{
+    ChunkedBody, ChunkedDuty, SignError, SigningRequest, presign, sign, strip_presigned,
+};
 
 /// What is judged, and what is known around it.
 #[derive(Clone, Copy)]
@@ -32,7 +34,7 @@ pub struct Evidence<'a> {
 /// A signature as a call presents it: parsed, and verified by nobody yet.
 #[derive(Clone, Debug)]
 pub enum Presented<'a> {
-    /// AWS Signature Version 4.
+    /// AWS Signature Version 4 or 4a.
     SigV4(sigv4::Presented<'a>),
 }
 

@@ -5,7 +5,7 @@ mod sigv4;
 
 use crate::document::Table;
 
-pub use sigv4::{MAX_EXPIRES_SECS, SigV4Demand, SignatureProfile, StreamingMode};
+pub use sigv4::{MAX_EXPIRES_SECS, SigV4Algorithm, SigV4Demand, SignatureProfile, StreamingMode};
 
 /// How a signature must be made: in one of the schemes that are here, of which there is at
 /// least one.
@@ -24,9 +24,14 @@ pub struct SignatureDemand {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Scheme {
     SigV4,
+    SigV4a,
 }
 
-const SCHEMES: [(&str, Scheme); 1] = [("sigv4", Scheme::SigV4)];
+const SCHEMES: [(&str, Scheme); 2] = [("sigv4", Scheme::SigV4), ("sigv4a", Scheme::SigV4a)];
+const ALGORITHMS: [(Scheme, SigV4Algorithm); 2] = [
+    (Scheme::SigV4, SigV4Algorithm::Hmac),
+    (Scheme::SigV4a, SigV4Algorithm::Ecdsa),
+];
 const MAX_BUFFERED_BODY_BYTES: u64 = 1 << 30;
 
 /// Reads the table.
@@ -36,8 +41,11 @@ pub(super) fn read(mut table: Table<'_>) -> SignatureDemand {
         .integer("max_buffered_body_bytes", 0..=MAX_BUFFERED_BODY_BYTES)
         .unwrap_or(1024 * 1024);
     let has = |scheme| schemes.as_ref().is_none_or(|found| found.contains(&scheme));
+    let algorithms = ALGORITHMS.iter().filter(|(scheme, _)| has(*scheme));
+    let algorithms: Vec<_> = algorithms.map(|(_, algorithm)| *algorithm).collect();
     let demand = SignatureDemand {
-        sigv4: has(Scheme::SigV4).then(|| sigv4::read(&mut table, max_buffered_body_bytes)),
+        sigv4: (!algorithms.is_empty())
+            .then(|| sigv4::read(&mut table, algorithms, max_buffered_body_bytes)),
         max_buffered_body_bytes,
         refuse_replays: table.boolean("refuse_replays").unwrap_or(false),
     };

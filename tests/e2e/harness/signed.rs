@@ -5,7 +5,7 @@ use aws_lc_rs::hmac;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use countersign::clock::UtcTime;
-use countersign::config::SignatureProfile;
+use countersign::config::{SigV4Algorithm, SignatureProfile};
 use countersign::credential::Secret;
 use countersign::signature::{SigningRequest, sign};
 
@@ -42,6 +42,7 @@ impl Signed {
         let own = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
         let headers: Vec<(String, String)> = headers.iter().map(own).collect();
         let added = sign(&SigningRequest {
+            algorithm: SigV4Algorithm::Hmac,
             method,
             target,
             authority: "localhost",

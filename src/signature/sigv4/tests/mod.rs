@@ -40,6 +40,7 @@ fn ring(other: Option<(&str, &str)>) -> KeyRing {
 
 fn demand(profile: SignatureProfile, service: &str) -> SigV4Demand {
     SigV4Demand {
+        algorithms: vec![SigV4Algorithm::Hmac],
         profile,
         service: service.to_owned(),
         region: "us-east-1".to_owned(),
@@ -111,6 +112,7 @@ impl Request {
 
     fn sign(&mut self, headers: &[(String, String)], hash: Option<&str>) {
         let signed = sign(&SigningRequest {
+            algorithm: SigV4Algorithm::Hmac,
             method: self.method,
             target: &self.target,
             authority: &self.authority,
