@@ -1,6 +1,8 @@
 //! A signed request to judge, whole or changed: what must verify, and what must not.
 
+mod asymmetric;
 mod chunked;
+mod modes;
 mod presigned;
 mod refused;
 mod verified;
@@ -111,8 +113,29 @@ impl Request {
     }
 
     fn sign(&mut self, headers: &[(String, String)], hash: Option<&str>) {
-        let signed = sign(&SigningRequest {
-            algorithm: SigV4Algorithm::Hmac,
+        let secret = Secret::new(SECRET.to_owned());
+        let signed = sign(&self.to_sign(&secret, headers, hash));
+        for (name, value) in signed.unwrap() {
+            self.set(&name, &value);
+        }
+    }
+
+    /// Signs in the query, for 900 seconds.
+    fn presign(&mut self, headers: &[(String, String)], hash: Option<&str>) {
+        let secret = Secret::new(SECRET.to_owned());
+        self.target = presign(&self.to_sign(&secret, headers, hash), 900).unwrap();
+        self.demand.max_expires_secs = Some(900);
+    }
+
+    /// By the first algorithm that the demand takes.
+    fn to_sign<'a>(
+        &'a self,
+        secret: &'a Secret,
+        headers: &'a [(String, String)],
+        hash: Option<&str>,
+    ) -> SigningRequest<'a> {
+        SigningRequest {
+            algorithm: self.demand.algorithms[0],
             method: self.method,
             target: &self.target,
             authority: &self.authority,
@@ -123,11 +146,8 @@ impl Request {
             region: &self.demand.region,
             service: &self.demand.service,
             id: ID,
-            secret: &Secret::new(SECRET.to_owned()),
+            secret,
             now: UtcTime::from_unix(NOW),
-        });
-        for (name, value) in signed.unwrap() {
-            self.set(&name, &value);
         }
     }
 
@@ -154,6 +174,13 @@ impl Request {
     }
 
     fn judge(&self) -> Result<Option<Verdict>, Refusal> {
+        Ok(self.outcome()?.map(|outcome| match outcome {
+            Outcome::Verified(verified) => Verdict::Verified(verified.duty),
+            Outcome::NeedsBody => Verdict::NeedsBody,
+        }))
+    }
+
+    fn outcome(&self) -> Result<Option<Outcome>, Refusal> {
         let call = Call::admit(&Parts {
             method: self.method,
             target: self.target.as_bytes(),
@@ -176,17 +203,8 @@ impl Request {
             secure: self.secure,
             now,
         };
-        verify(
-            &presented,
-            &evidence,
-            &self.demand,
-            &ring(self.credential),
-            true,
-        )
-        .map(|outcome| match outcome {
-            Outcome::Verified(verified) => Some(Verdict::Verified(verified.duty)),
-            Outcome::NeedsBody => Some(Verdict::NeedsBody),
-        })
+        let keys = ring(self.credential);
+        verify(&presented, &evidence, &self.demand, &keys, true).map(Some)
     }
 
     #[track_caller]
