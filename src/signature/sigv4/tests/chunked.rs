@@ -446,6 +446,89 @@ fn the_strings_to_sign_of_sigv4a_are_those_of_aws() {
     );
 }
 
+const CANONICAL: &str = "PUT
+/examplebucket/chunkObject.txt
+
+content-encoding:aws-chunked
+content-length:66824
+host:s3.amazonaws.com
+x-amz-content-sha256:STREAMING-AWS4-ECDSA-P256-SHA256-PAYLOAD
+x-amz-date:20130524T000000Z
+x-amz-decoded-content-length:66560
+x-amz-region-set:us-east-1
+x-amz-storage-class:REDUCED_REDUNDANCY
+
+content-encoding;content-length;host;x-amz-content-sha256;x-amz-date;\
+x-amz-decoded-content-length;x-amz-region-set;x-amz-storage-class
+";
+
+/// The same upload, signed by the pair: its canonical request is the one that aws-c-auth is
+/// tested with, and so are the chunks.
+#[test]
+fn the_example_in_sigv4a_is_read_and_its_canonical_request_is_that_of_aws() {
+    let secret = Secret::new(S3_SECRET.to_owned());
+    let mut request = example();
+    request.demand.algorithms = vec![SigV4Algorithm::Ecdsa];
+    let own = |name: &str| {
+        let value = request.headers[name].to_str().unwrap().to_owned();
+        (name.to_owned(), value)
+    };
+    let fields = [
+        "x-amz-storage-class",
+        "content-encoding",
+        "x-amz-decoded-content-length",
+        "content-length",
+    ]
+    .map(own);
+    let word = "STREAMING-AWS4-ECDSA-P256-SHA256-PAYLOAD";
+    let signed = sign(&SigningRequest {
+        id: S3_ID,
+        now: UtcTime::from_unix(request.now),
+        ..request.to_sign(&secret, &fields, Some(word))
+    });
+    for (name, value) in signed.unwrap() {
+        request.set(&name, &value);
+    }
+    let call = Call::admit(&Parts {
+        method: request.method,
+        target: request.target.as_bytes(),
+        authority: Some(&request.authority),
+        headers: &request.headers,
+        ended: false,
+    });
+    let call = call.unwrap();
+    let presented = present(&call).unwrap().unwrap();
+    let canonical = canonical_of(&presented, &call, &request.demand);
+    let written = with_scratch(|scratch| {
+        canonical.write(scratch).unwrap();
+        String::from_utf8(scratch.request.clone()).unwrap()
+    });
+    assert_eq!(written, CANONICAL);
+
+    let mut duty = duty_of(&request);
+    let chain = duty.chain.as_ref().unwrap();
+    assert_eq!(chain.scope, b"20130524T000000Z\n20130524/s3/aws4_request");
+    let signer = Signer::Ecdsa(super::super::pair::key_pair(&secret, S3_ID).unwrap());
+    let chunks = [vec![b'a'; 65_536], vec![b'a'; 1024]];
+    let bytes = sign_chunks(&duty, &signer, &chunks, None);
+    assert!(read(&duty, &bytes, 1000) == Ok(vec![b'a'; 66_560]));
+    duty.trailers = vec!["x-amz-checksum-crc32".to_owned()];
+    let crc = crc_of(&chunks.concat());
+    let bytes = sign_chunks(&duty, &signer, &chunks, Some(&crc));
+    assert!(read(&duty, &bytes, 1000) == Ok(vec![b'a'; 66_560]));
+    // A chunk in another place, one left out, and one of another upload.
+    let swapped = [chunks[1].clone(), chunks[0].clone()];
+    let other = sign_chunks(&duty, &signer, &swapped, Some(&crc));
+    assert!(read(&duty, &other, 1000).is_ok());
+    let first = bytes.windows(2).position(|two| two == b"\r\n").unwrap() + 2 + 65_536 + 2;
+    let left_out = [&bytes[first..], &bytes[..first]].concat();
+    assert!(read(&duty, &left_out, 1000).is_err());
+    let mut elsewhere = duty.clone();
+    elsewhere.chain.as_mut().unwrap().previous =
+        Signature::read(SigV4Algorithm::Ecdsa, &"07".repeat(70)).unwrap();
+    assert!(read(&elsewhere, &bytes, 1000).is_err());
+}
+
 /// A key verifies the signatures of its own algorithm only.
 #[test]
 fn s7_a_chunk_signed_by_the_other_algorithm_is_refused() {
