@@ -1,7 +1,7 @@
-//! The key pair of SigV4a, derived from the secret access key by NIST SP 800-108's KDF in
-//! counter mode (AWS SDKs, "AWS SigV4A signing key derivation"). In: a credential's secret and
-//! id. Out: the public key to verify with, or the pair to sign with. Only the public key is
-//! ever kept.
+//! The key pair of SigV4a, derived from the secret access key (AWS IAM User Guide, "How AWS
+//! SigV4a works"): the KDF in counter mode of NIST SP 800-108 gives candidates, of which the
+//! first that fits is taken (FIPS 186-4, B.4.2). In: a credential's secret and id. Out: the
+//! public key to verify with, or the pair to sign with. Only the public key is ever kept.
 
 use aws_lc_rs::agreement::{ECDH_P256, PrivateKey};
 use aws_lc_rs::kdf::{KbkdfCtrHmacAlgorithmId, get_kbkdf_ctr_hmac_algorithm, kbkdf_ctr_hmac};
