@@ -34,7 +34,7 @@ credentials = ["{ID}"]
 [[policy]]
 name = "signed"
 all_of = ["signature"]
-signature = {{ schemes = ["sigv4"], service = "{SERVICE}", region = "{REGION}", max_buffered_body_bytes = 300000, streaming = ["signed", "signed_trailer", "unsigned_trailer"] }}
+signature = {{ schemes = ["sigv4", "sigv4a"], service = "{SERVICE}", region = "{REGION}", max_buffered_body_bytes = 300000, streaming = ["signed", "signed_trailer", "unsigned_trailer"] }}
 [[route]]
 path = "/mock"
 method = "ANY"
@@ -398,6 +398,8 @@ fn s4_a_body_in_chunks_of_aws_arrives_bare_or_not_at_all() {
     for mode in [
         "STREAMING-AWS4-HMAC-SHA256-PAYLOAD",
         "STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER",
+        "STREAMING-AWS4-ECDSA-P256-SHA256-PAYLOAD",
+        "STREAMING-AWS4-ECDSA-P256-SHA256-PAYLOAD-TRAILER",
         "STREAMING-UNSIGNED-PAYLOAD-TRAILER",
     ] {
         for ((way, ask), (size, piece)) in ways

@@ -16,4 +16,5 @@ mod lifecycle;
 mod limits;
 mod paths;
 mod signatures;
+mod signers;
 mod upstreams;
