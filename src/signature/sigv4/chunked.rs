@@ -47,7 +47,7 @@ pub(super) struct Chain {
 /// What verified the request's signature, and does those of its chunks.
 #[derive(Clone)]
 pub(super) enum ChainKey {
-    Hmac(hmac::Key),
+    Hmac(Box<hmac::Key>),
     Ecdsa(ParsedPublicKey),
 }
 

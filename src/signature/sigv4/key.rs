@@ -125,7 +125,7 @@ pub(super) fn chain_key(
 ) -> Option<ChainKey> {
     let kept = keys.sigv4.kept.get(presented.credential_id())?;
     match presented.signature() {
-        Signature::Hmac(_) => kept.find(scope).map(ChainKey::Hmac),
+        Signature::Hmac(_) => kept.find(scope).map(Box::new).map(ChainKey::Hmac),
         Signature::Ecdsa(_) => kept.public.get()?.clone().map(ChainKey::Ecdsa),
     }
 }

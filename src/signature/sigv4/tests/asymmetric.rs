@@ -185,7 +185,13 @@ fn s7_the_token_selects_the_verifier_and_what_it_does_not_fit_is_refused() {
 
 #[test]
 fn a_signature_that_is_no_der_of_the_right_length_is_refused() {
-    let request = signed("us-east-1");
+    // Of the length that half of them have, so that each change below is one.
+    let fits = |request: &Request| {
+        let signature = signature_of(request);
+        signature.len() == 142 && !signature.ends_with("00")
+    };
+    let all = std::iter::repeat_with(|| signed("us-east-1"));
+    let request = all.take(1000).find(fits).unwrap();
     let right = signature_of(&request);
     for wrong in [
         String::new(),
@@ -384,7 +390,7 @@ proptest! {
         prop_assert!(other.judge().is_err());
 
         let mut other = request.clone();
-        other.target = request.target.replacen('/', "/x", 1);
+        other.target = format!("/x/x/x/x{}", request.target);
         prop_assert!(other.judge().is_err());
 
         let mut other = request.clone();

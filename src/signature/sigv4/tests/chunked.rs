@@ -209,7 +209,7 @@ fn duty(length: u64, signed: bool, trailers: &[&str]) -> ChunkedDuty {
     ChunkedDuty {
         decoded_length: length,
         chain: signed.then(|| Chain {
-            key: ChainKey::Hmac(key),
+            key: ChainKey::Hmac(Box::new(key)),
             scope: b"scope".to_vec(),
             previous: Signature::Hmac([7; 32]),
         }),
@@ -264,7 +264,7 @@ fn a_signed_chunk_larger_than_is_kept_is_refused() {
 
 /// What signs the chunks that a duty asks for.
 enum Signer {
-    Hmac(hmac::Key),
+    Hmac(Box<hmac::Key>),
     Ecdsa(EcdsaKeyPair),
 }
 
@@ -359,7 +359,7 @@ fn duty_for(signer: &Signer, length: usize, trailers: &[&str]) -> ChunkedDuty {
 fn signers() -> [Signer; 2] {
     let secret = Secret::new(SECRET.to_owned());
     [
-        Signer::Hmac(hmac::Key::new(hmac::HMAC_SHA256, b"key")),
+        Signer::Hmac(Box::new(hmac::Key::new(hmac::HMAC_SHA256, b"key"))),
         Signer::Ecdsa(super::super::pair::key_pair(&secret, ID).unwrap()),
     ]
 }
