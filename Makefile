@@ -5,8 +5,8 @@
 run:
 	cargo run --release -- demo
 
-# Everything: unit tests, golden files, and the gateway against real nginx, curl, botocore
-# and openssl. Installs those from Debian and PyPI when they are missing.
+# Everything: unit tests, golden files, and the gateway against real nginx, curl, openssl and
+# AWS's signers. Installs those from Debian, PyPI and npm when they are missing.
 test:
 	tests/prepare
 	cargo test --workspace --exclude countersign-fuzz

@@ -144,7 +144,7 @@ fn in_fields(right: &Signed) -> Found {
         match name.as_str() {
             "host" => {
                 let port = value.rfind(':').expect("a port") + 1;
-                let other = flipped(&value, port, value.len());
+                let other = flipped(&value, value.len() - 1, value.len());
                 note("host, port".to_owned(), set(other), MISMATCH);
                 let other = flipped(&value, 0, port);
                 note("host, name".to_owned(), set(other), MISMATCH);

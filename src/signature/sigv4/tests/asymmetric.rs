@@ -141,8 +141,14 @@ fn s8_the_region_set_must_hold_the_region_of_the_policy() {
     let mut request = right.clone();
     request.target += set;
     request.is_malformed();
-    let mut request = right;
+    // A signed header beside the form, with the form's own set and without.
+    let mut request = signed("us-east-1");
+    request.headers = HeaderMap::new();
+    let field = ("x-amz-region-set".to_owned(), "us-east-1".to_owned());
+    request.presign(&[field], None);
     request.set("x-amz-region-set", "us-east-1");
+    request.is_malformed();
+    request.target = request.target.replace(set, "");
     request.is_malformed();
 }
 
