@@ -195,7 +195,8 @@ impl ChunkedBody {
     fn line(&mut self, max: usize) -> Result<Option<String>, Refusal> {
         let end = self.inbox.windows(2).position(|two| two == b"\r\n");
         let Some(end) = end else {
-            return match self.inbox.len() > max {
+            // The CR of its end may be here before the LF.
+            return match self.inbox.len() > max + 1 {
                 true => Err(TOO_LONG),
                 false => Ok(None),
             };

@@ -255,6 +255,21 @@ fn an_unsigned_body_is_covered_by_its_checksum() {
     }
 }
 
+/// What a line may hold did not depend on its length alone, but on whether the network cut it
+/// between CR and LF.
+#[test]
+fn the_longest_line_is_read_wherever_it_is_cut_and_a_longer_one_is_not() {
+    let duty = duty(9, false, &["x-amz-checksum-crc32"]);
+    for (length, right) in [(4096, true), (4097, false)] {
+        let line = format!("{:<length$}", "x-amz-checksum-crc32:y/Q5Jg==");
+        let body = format!("9\r\n123456789\r\n0\r\n{line}\r\n\r\n");
+        for cut in [1, 7, 4096 + 18, 4096 + 19, body.len()] {
+            let end = read(&duty, body.as_bytes(), cut);
+            assert_eq!(end.is_ok(), right, "{length} {cut}");
+        }
+    }
+}
+
 #[test]
 fn a_signed_chunk_larger_than_is_kept_is_refused() {
     let line = format!("3e9;chunk-signature={}\r\n", "0".repeat(64));
