@@ -1,7 +1,8 @@
 //! Keys that verify (AWS SigV4 "Derive a signing key"): SigV4's derived once a day and scope,
-//! SigV4a's public key once for each credential; kept while the snapshot lives. In: a credential's id, a scope, a string to sign and a signature. Out:
-//! whether they belong together. A credential that does not exist costs what a wrong
-//! signature costs: it is checked against a decoy, through the same code.
+//! SigV4a's public key once for each credential; kept while the snapshot lives. In: a
+//! credential's id, a scope, a string to sign and a signature. Out: whether they belong
+//! together. A credential that does not exist costs what a wrong signature costs: it is checked
+//! against a decoy, through the same code.
 
 use std::collections::HashMap;
 use std::sync::{OnceLock, PoisonError, RwLock};

@@ -1,5 +1,5 @@
-//! AWS Signature Version 4 and 4a, in a header or in the query (AWS IAM User Guide, "Create a signed
-//! AWS API request"). In: a `Call`, the demand, the keys and the time. Out: `Outcome` or
+//! AWS Signature Version 4 and 4a, in a header or in the query (AWS IAM User Guide, "Create a
+//! signed AWS API request"). In: a `Call`, the demand, the keys and the time. Out: `Outcome` or
 //! `Refusal`. What a body in chunks owes is said in the outcome, and checked as it goes by.
 //! Knows nothing of consumers: which of them owns the credential is asked elsewhere.
 

@@ -55,7 +55,8 @@ pub struct SigningRequest<'a> {
 #[error("the request cannot be signed: {0}")]
 pub struct SignError(&'static str);
 
-/// Signs in a header: the fields to add, `authorization` last.
+/// Signs in a header: the fields to add, `authorization` last (AWS IAM User Guide, "Create a
+/// signed AWS API request").
 ///
 /// # Errors
 /// A header that is none, a path or query with a bad escape.
@@ -86,7 +87,8 @@ pub fn sign(request: &SigningRequest<'_>) -> Result<Vec<(String, String)>, SignE
     Ok(added)
 }
 
-/// Signs in the query, for `expires_secs` from now on: the target to send.
+/// Signs in the query, for `expires_secs` from now on: the target to send (Amazon S3 API
+/// Reference, "Authenticating Requests: Using Query Parameters").
 ///
 /// # Errors
 /// A header that is none, a path or query with a bad escape.

@@ -504,14 +504,7 @@ fn the_example_in_sigv4a_is_read_and_its_canonical_request_is_that_of_aws() {
     for (name, value) in signed.unwrap() {
         request.set(&name, &value);
     }
-    let call = Call::admit(&Parts {
-        method: request.method,
-        target: request.target.as_bytes(),
-        authority: Some(&request.authority),
-        headers: &request.headers,
-        ended: false,
-    });
-    let call = call.unwrap();
+    let call = request.call().unwrap();
     let presented = present(&call).unwrap().unwrap();
     let canonical = canonical_of(&presented, &call, &request.demand);
     let written = with_scratch(|scratch| {

@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 
-use crate::call::{Call, Parts};
+use crate::call::{Call, Malformed, Parts};
 use crate::clock::UtcTime;
 use crate::config::{MAX_EXPIRES_SECS, SigV4Demand, SignatureProfile};
 use crate::credential::{Credential, CredentialStore, Secret};
@@ -180,15 +180,18 @@ impl Request {
         }))
     }
 
-    fn outcome(&self) -> Result<Option<Outcome>, Refusal> {
-        let call = Call::admit(&Parts {
+    fn call(&self) -> Result<Call<'_>, Malformed> {
+        Call::admit(&Parts {
             method: self.method,
             target: self.target.as_bytes(),
             authority: Some(&self.authority),
             headers: &self.headers,
             ended: self.body.is_empty() && self.known.is_none(),
-        });
-        let call = call.expect("the test's request is one");
+        })
+    }
+
+    fn outcome(&self) -> Result<Option<Outcome>, Refusal> {
+        let call = self.call().expect("the test's request is one");
         let known = self.known.unwrap_or(match self.body.is_empty() {
             true => KnownBody::Empty,
             false => KnownBody::Unread,
