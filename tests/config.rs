@@ -6,7 +6,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use countersign::config::{Config, IntegrationKind, RouteMethods};
+use countersign::config::{Config, Demand, IntegrationKind, Proof, RouteMethods, SigV4Algorithm};
 
 fn said_of(file: &Path) -> String {
     match Config::load(file) {
@@ -92,4 +92,23 @@ fn paths_are_relative_to_the_file_and_names_are_made_of_what_is_there() {
     );
     assert_eq!(config.routes[2].methods, RouteMethods::Any);
     assert_eq!(config.policies[0].name.as_str(), "open");
+}
+
+#[test]
+fn a_policy_takes_the_algorithms_of_the_schemes_that_it_names_and_no_others() {
+    let config = Config::load(Path::new("tests/config/good_full.toml")).unwrap();
+    let taken = config.policies.iter().filter_map(|policy| {
+        let (Demand::AllOf(proof) | Demand::AnyOf(proof)) = &policy.demand else {
+            return None;
+        };
+        let Proof { signature, .. } = proof;
+        let sigv4 = signature.as_ref()?.sigv4.as_ref()?;
+        Some(sigv4.algorithms.as_slice())
+    });
+    let taken: Vec<_> = taken.collect();
+    let (hmac, both) = (
+        [SigV4Algorithm::Hmac],
+        [SigV4Algorithm::Hmac, SigV4Algorithm::Ecdsa],
+    );
+    assert_eq!(taken, [&hmac[..], &both[..]]);
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use countersign::call::{Call, Parts};
 use countersign::clock::UtcTime;
-use countersign::config::{Config, Demand, SignatureDemand};
+use countersign::config::{Config, Demand, SigV4Algorithm, SignatureDemand};
 use countersign::credential::{Credential, CredentialStore};
 use countersign::flow::{self, Circumstances, Decision};
 use countersign::identity::{Caller, Identity, Shown};
@@ -157,6 +157,7 @@ impl Request {
         let demand = demand.sigv4.as_ref().expect("SigV4");
         let mut request = Self::plain(target);
         let signed = sign(&SigningRequest {
+            algorithm: SigV4Algorithm::Hmac,
             method: "GET",
             target,
             authority: AUTHORITY,

@@ -6,7 +6,9 @@ use std::sync::{Arc, OnceLock};
 
 use countersign::call::{Call, Parts};
 use countersign::clock::UtcTime;
-use countersign::config::{SigV4Demand, SignatureDemand, SignatureProfile, StreamingMode};
+use countersign::config::{
+    SigV4Algorithm, SigV4Demand, SignatureDemand, SignatureProfile, StreamingMode,
+};
 use countersign::credential::{Credential, CredentialStore, Secret};
 use countersign::signature::{
     BodyDuty, ChunkedBody, ChunkedDuty, Evidence, KeyRing, KnownBody, Outcome, SigningRequest,
@@ -15,23 +17,45 @@ use countersign::signature::{
 use http::{HeaderMap, HeaderName, HeaderValue};
 use libfuzzer_sys::fuzz_target;
 
-const MODES: [(&str, StreamingMode); 2] = [
-    ("STREAMING-AWS4-HMAC-SHA256-PAYLOAD", StreamingMode::Signed),
+const MODES: [(&str, SigV4Algorithm, StreamingMode); 4] = [
+    (
+        "STREAMING-AWS4-HMAC-SHA256-PAYLOAD",
+        SigV4Algorithm::Hmac,
+        StreamingMode::Signed,
+    ),
     (
         "STREAMING-UNSIGNED-PAYLOAD-TRAILER",
+        SigV4Algorithm::Hmac,
         StreamingMode::UnsignedTrailer,
+    ),
+    (
+        "STREAMING-AWS4-ECDSA-P256-SHA256-PAYLOAD",
+        SigV4Algorithm::Ecdsa,
+        StreamingMode::Signed,
+    ),
+    (
+        "STREAMING-AWS4-ECDSA-P256-SHA256-PAYLOAD-TRAILER",
+        SigV4Algorithm::Ecdsa,
+        StreamingMode::SignedTrailer,
     ),
 ];
 
-fuzz_target!(|input: (bool, u8, &[u8])| {
-    static DUTIES: OnceLock<[ChunkedDuty; 2]> = OnceLock::new();
-    let (signed, cut, bytes) = input;
-    let duty =
-        &DUTIES.get_or_init(|| MODES.map(|(word, mode)| duty(word, mode)))[usize::from(!signed)];
+fuzz_target!(|input: &[u8]| {
+    static DUTIES: OnceLock<[ChunkedDuty; 4]> = OnceLock::new();
+    // A mode, where to cut, and a body.
+    let [mode, cut, bytes @ ..] = input else {
+        return;
+    };
+    let duties =
+        DUTIES.get_or_init(|| MODES.map(|(word, algorithm, mode)| duty(word, algorithm, mode)));
+    let mode = usize::from(*mode) % MODES.len();
+    let duty = &duties[mode];
     let whole = read(duty, bytes, bytes.len().max(1));
-    assert_eq!(whole, read(duty, bytes, usize::from(cut).max(1)));
+    assert_eq!(whole, read(duty, bytes, usize::from(*cut).max(1)));
     if let Ok((out, true)) = whole {
         assert_eq!(out.len() as u64, duty.decoded_length());
+        // Nobody but the signer can end a signed body.
+        assert!(MODES[mode].2 == StreamingMode::UnsignedTrailer);
     }
 });
 
@@ -47,9 +71,10 @@ fn read(duty: &ChunkedDuty, bytes: &[u8], cut: usize) -> Result<(Vec<u8>, bool),
 }
 
 /// What a signed request for three bytes leaves to be checked.
-fn duty(word: &str, mode: StreamingMode) -> ChunkedDuty {
+fn duty(word: &str, algorithm: SigV4Algorithm, mode: StreamingMode) -> ChunkedDuty {
     let secret = Secret::new("a secret that no fuzzer finds".to_owned());
     let sigv4 = SigV4Demand {
+        algorithms: vec![SigV4Algorithm::Hmac, SigV4Algorithm::Ecdsa],
         profile: SignatureProfile::S3,
         service: "s3".to_owned(),
         region: "us-east-1".to_owned(),
@@ -62,10 +87,11 @@ fn duty(word: &str, mode: StreamingMode) -> ChunkedDuty {
     let now = UtcTime::from_unix(1_440_938_160);
     let own = |name: &str, value: &str| (name.to_owned(), value.to_owned());
     let mut fields = vec![own("x-amz-decoded-content-length", "3")];
-    if mode == StreamingMode::UnsignedTrailer {
+    if mode != StreamingMode::Signed {
         fields.push(own("x-amz-trailer", "x-amz-checksum-crc32"));
     }
     let added = sign(&SigningRequest {
+        algorithm,
         method: "PUT",
         target: "/k",
         authority: "a.example",

@@ -1,4 +1,4 @@
-//! SigV4's `Authorization` and canonical forms: never a panic, and never a signature that is
+//! SigV4's and SigV4a's `Authorization` and canonical forms: never a panic, and never a signature that is
 //! right without the secret.
 #![no_main]
 
@@ -6,17 +6,24 @@ use std::sync::Arc;
 
 use countersign::call::{Call, Parts};
 use countersign::clock::UtcTime;
-use countersign::config::{SigV4Demand, SignatureDemand, SignatureProfile};
+use countersign::config::{SigV4Algorithm, SigV4Demand, SignatureDemand, SignatureProfile};
 use countersign::credential::{Credential, CredentialStore, Secret};
 use countersign::signature::{Evidence, KeyRing, KnownBody, Outcome, present, verify};
 use http::{HeaderMap, HeaderValue};
 use libfuzzer_sys::fuzz_target;
 
-fuzz_target!(|input: (&str, &[u8], &[u8], bool)| {
-    let (target, authorization, date, s3) = input;
+fuzz_target!(|input: (&str, &[u8], &[u8], &[u8], bool)| {
+    let (target, authorization, date, region_set, s3) = input;
     let mut headers = HeaderMap::new();
-    for (name, value) in [("authorization", authorization), ("x-amz-date", date)] {
-        if let Ok(value) = HeaderValue::from_bytes(value) {
+    for (name, value) in [
+        ("authorization", authorization),
+        ("x-amz-date", date),
+        ("x-amz-region-set", region_set),
+    ] {
+        // What is empty was not sent.
+        if let Ok(value) = HeaderValue::from_bytes(value)
+            && !value.is_empty()
+        {
             headers.insert(name, value);
         }
     }
@@ -30,6 +37,7 @@ fuzz_target!(|input: (&str, &[u8], &[u8], bool)| {
         return;
     };
     let sigv4 = SigV4Demand {
+        algorithms: vec![SigV4Algorithm::Hmac, SigV4Algorithm::Ecdsa],
         profile: if s3 {
             SignatureProfile::S3
         } else {

@@ -4,14 +4,14 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Context as _, bail};
-use clap::Args;
+use clap::{Args, ValueEnum};
 use http::HeaderMap;
 
 use crate::call::{Call, Parts};
 use crate::clock::UtcTime;
-use crate::config::SigV4Demand;
+use crate::config::{MAX_EXPIRES_SECS, SigV4Algorithm, SigV4Demand};
 use crate::credential::Credential;
-use crate::signature::{SigningRequest, sign};
+use crate::signature::{SigningRequest, presign, sign};
 use crate::snapshot::Snapshot;
 
 use super::ConfigFile;
@@ -23,6 +23,8 @@ use super::routes::parse_url;
 /// The headers are printed as curl reads them:
 ///
 ///   countersign sign --config gateway.toml GET https://host/path | curl --config - https://host/path
+///
+/// With --presign the URL is printed, which carries the signature itself.
 #[derive(Args)]
 #[command(verbatim_doc_comment)]
 pub(super) struct Options {
@@ -34,13 +36,29 @@ pub(super) struct Options {
     /// The body that will be sent.
     #[arg(long, value_name = "FILE")]
     body: Option<PathBuf>,
+    /// How to sign; without it, the first of the policy's schemes that is here.
+    #[arg(long)]
+    scheme: Option<Scheme>,
+    /// Sign in the query, for so many seconds.
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(1..=i64::from(MAX_EXPIRES_SECS)))]
+    presign: Option<u32>,
+    /// Leave the body out of the signature.
+    #[arg(long, conflicts_with = "body")]
+    unsigned_payload: bool,
     /// The method, in capitals.
     method: String,
     /// The URL as it will be sent.
     url: String,
 }
 
-/// Signs, and prints the headers.
+/// A way of signing.
+#[derive(Clone, Copy, ValueEnum)]
+enum Scheme {
+    Sigv4,
+    Sigv4a,
+}
+
+/// Signs, and prints the headers or the URL.
 pub(super) fn run(options: &Options) -> anyhow::Result<ExitCode> {
     let snapshot = super::open(&options.file.config)?;
     let credentials = snapshot.authorizer().credentials();
@@ -54,12 +72,14 @@ pub(super) fn run(options: &Options) -> anyhow::Result<ExitCode> {
         Some(file) => std::fs::read(file).with_context(|| file.display().to_string())?,
         None => Vec::new(),
     };
-    let headers = sign(&SigningRequest {
+    check_taken(&demand, options)?;
+    let request = SigningRequest {
+        algorithm: algorithm(&demand, options.scheme)?,
         method: &options.method,
         target: &url.target,
         authority: &url.authority,
         headers: &[],
-        payload_hash: None,
+        payload_hash: options.unsigned_payload.then(|| UNSIGNED.to_owned()),
         body: &body,
         profile: demand.profile,
         region: &demand.region,
@@ -67,11 +87,47 @@ pub(super) fn run(options: &Options) -> anyhow::Result<ExitCode> {
         id: credential.id.as_str(),
         secret,
         now: UtcTime::now(),
-    })?;
-    for (name, value) in headers {
-        println!("header = \"{name}: {value}\"");
+    };
+    match options.presign {
+        Some(secs) => {
+            let scheme = options.url.split("://").next().unwrap_or_default();
+            let target = presign(&request, secs)?;
+            println!("{scheme}://{}{target}", url.authority);
+        }
+        None => {
+            for (name, value) in sign(&request)? {
+                println!("header = \"{name}: {value}\"");
+            }
+        }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+const UNSIGNED: &str = "UNSIGNED-PAYLOAD";
+
+/// Signing what the gateway would refuse helps nobody.
+fn check_taken(demand: &SigV4Demand, options: &Options) -> anyhow::Result<()> {
+    match (options.presign, demand.max_expires_secs) {
+        (Some(_), None) => bail!("the policy takes no presigned URLs: it has no max_expires_secs"),
+        (Some(secs), Some(max)) if secs > max => {
+            bail!("the policy takes presigned URLs for up to {max} seconds");
+        }
+        _ => {}
+    }
+    match options.unsigned_payload && !demand.unsigned_payload {
+        true => bail!("the policy takes no unsigned payloads: it lacks unsigned_payload = true"),
+        false => Ok(()),
+    }
+}
+
+fn algorithm(demand: &SigV4Demand, scheme: Option<Scheme>) -> anyhow::Result<SigV4Algorithm> {
+    let wanted = match scheme {
+        None => demand.algorithms.first().copied(),
+        Some(Scheme::Sigv4) => Some(SigV4Algorithm::Hmac),
+        Some(Scheme::Sigv4a) => Some(SigV4Algorithm::Ecdsa),
+    };
+    let taken = wanted.filter(|one| demand.algorithms.contains(one));
+    taken.context("the policy does not take this scheme")
 }
 
 fn choose<'s>(

@@ -35,8 +35,8 @@ pub use replay_memory::{OnStoreDown, ReplayMemory, ReplayStore, StoreServer};
 pub use request_limits::RequestLimits;
 pub use route::{Route, RouteHost, RouteMethods};
 pub use signature::{
-    MAX_EXPIRES_SECS, Rfc9421Demand, SigV4Demand, SignatureDemand, SignatureProfile, StreamingMode,
-    StsDemand,
+    MAX_EXPIRES_SECS, Rfc9421Demand, SigV4Algorithm, SigV4Demand, SignatureDemand,
+    SignatureProfile, StreamingMode, StsDemand,
 };
 
 /// A valid configuration. Paths in it are absolute or relative to the working directory:

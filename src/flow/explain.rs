@@ -7,7 +7,8 @@ use std::fmt::Write as _;
 use crate::call::Call;
 use crate::clock::UtcTime;
 use crate::config::{
-    Demand, Policy, Proof, SigV4Demand, SignatureDemand, SignatureProfile, StsDemand,
+    Demand, Policy, Proof, SigV4Algorithm, SigV4Demand, SignatureDemand, SignatureProfile,
+    StsDemand,
 };
 use crate::identity::{Caller, Identity, Shown};
 use crate::refusal::Refusal;
@@ -203,5 +204,10 @@ fn sigv4(demand: &SigV4Demand) -> String {
         None => String::new(),
         Some(secs) => format!(", also of a URL for up to {secs} s"),
     };
-    format!("a SigV4 signature for {service} in {region} ({profile} profile){url}")
+    let schemes = demand.algorithms.iter().map(|algorithm| match algorithm {
+        SigV4Algorithm::Hmac => "SigV4",
+        SigV4Algorithm::Ecdsa => "SigV4a",
+    });
+    let schemes = schemes.collect::<Vec<_>>().join(" or ");
+    format!("a {schemes} signature for {service} in {region} ({profile} profile){url}")
 }

@@ -21,7 +21,9 @@ use crate::refusal::{Challenge, Refusal};
 pub use body::{BodyDuty, KnownBody};
 pub use compare::{Comparison, Difference, compare};
 pub use keys::KeyRing;
-pub use sigv4::{ChunkedBody, ChunkedDuty, SignError, SigningRequest, sign, strip_presigned};
+pub use sigv4::{
+    ChunkedBody, ChunkedDuty, SignError, SigningRequest, presign, sign, strip_presigned,
+};
 pub use sts::{Principals, Question};
 pub use workings::{Working, WorkingKind, for_log, workings};
 
@@ -41,7 +43,7 @@ pub struct Evidence<'a> {
 /// A signature as a call presents it: parsed, and verified by nobody yet.
 #[derive(Clone)]
 pub enum Presented<'a> {
-    /// AWS Signature Version 4.
+    /// AWS Signature Version 4 or 4a.
     SigV4(sigv4::Presented<'a>),
     /// An HTTP Message Signature.
     Rfc9421(Box<rfc9421::Presented<'a>>),

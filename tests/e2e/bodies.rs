@@ -4,12 +4,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bytes::Bytes;
+use countersign::config::SigV4Algorithm;
 use tempfile::{TempDir, tempdir};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
 use crate::harness::client::{Client, tls};
-use crate::harness::gateway::{Gateway, ID, REGION, SERVICE};
+use crate::harness::gateway::{Gateway, ID, REGION, SECRET, SERVICE};
 use crate::harness::pki::Authority;
 use crate::harness::recorder::Recorder;
 use crate::harness::signed::{Signed, in_chunks, sha256};
@@ -34,7 +35,7 @@ credentials = ["{ID}"]
 [[policy]]
 name = "signed"
 all_of = ["signature"]
-signature = {{ schemes = ["sigv4"], service = "{SERVICE}", region = "{REGION}", max_buffered_body_bytes = 300000, streaming = ["signed", "signed_trailer", "unsigned_trailer"] }}
+signature = {{ schemes = ["sigv4", "sigv4a"], service = "{SERVICE}", region = "{REGION}", max_buffered_body_bytes = 300000, streaming = ["signed", "signed_trailer", "unsigned_trailer"] }}
 [[route]]
 path = "/mock"
 method = "ANY"
@@ -379,6 +380,44 @@ fn f2_a_caller_that_goes_on_sending_gets_its_refusal() {
 /// A name, and how a request is sent.
 type Way<'a> = (&'static str, &'a dyn Fn(&Signed) -> (u16, String));
 
+#[test]
+fn s5_chunks_of_the_algorithm_that_did_not_sign_the_request_are_refused() {
+    let stage = Stage::new();
+    for (algorithm, word, other) in [
+        (
+            SigV4Algorithm::Hmac,
+            "AWS4-HMAC-SHA256",
+            "AWS4-ECDSA-P256-SHA256",
+        ),
+        (
+            SigV4Algorithm::Ecdsa,
+            "AWS4-ECDSA-P256-SHA256",
+            "AWS4-HMAC-SHA256",
+        ),
+    ] {
+        for mode in [
+            format!("STREAMING-{other}-PAYLOAD"),
+            format!("STREAMING-{other}-PAYLOAD-TRAILER"),
+            format!("STREAMING-{word}-EVENTS"),
+        ] {
+            let target = fresh_target();
+            let fields = [
+                ("x-amz-decoded-content-length", "5"),
+                ("x-amz-trailer", "x-amz-checksum-crc32"),
+            ];
+            let credential = (ID, SECRET, algorithm);
+            let request = Signed::with(credential, "PUT", &target, &fields, Some(&mode), b"");
+            let request = Signed {
+                body: in_chunks(&target, b"hello", 5, &mode).body,
+                ..request
+            };
+            let answer = stage.ask(&request.bytes());
+            assert_eq!(answer, refused(403, "payload_mode_refused"), "{mode}");
+            assert_eq!(stage.arrived(&target), None, "{mode}");
+        }
+    }
+}
+
 /// What gets through in AWS's chunks arrives without them, whatever carries it; what was changed
 /// in them never arrives whole.
 #[test]
@@ -398,6 +437,8 @@ fn s4_a_body_in_chunks_of_aws_arrives_bare_or_not_at_all() {
     for mode in [
         "STREAMING-AWS4-HMAC-SHA256-PAYLOAD",
         "STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER",
+        "STREAMING-AWS4-ECDSA-P256-SHA256-PAYLOAD",
+        "STREAMING-AWS4-ECDSA-P256-SHA256-PAYLOAD-TRAILER",
         "STREAMING-UNSIGNED-PAYLOAD-TRAILER",
     ] {
         for ((way, ask), (size, piece)) in ways

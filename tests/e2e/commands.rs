@@ -8,7 +8,7 @@ use std::process::{Child, Command, Output, Stdio};
 
 use tempfile::tempdir;
 
-use crate::harness::gateway::{ID, PROGRAM, write_config, write_store};
+use crate::harness::gateway::{Gateway, ID, PROGRAM, write_config, write_store};
 use crate::harness::nginx::{INDEX, Nginx, free_address};
 use crate::harness::pki::Authority;
 use crate::harness::{run, text, wait_for};
@@ -227,6 +227,142 @@ fn credentials_are_made_listed_and_retired() {
     let list = credentials(&["list"]).1;
     let line = list.lines().find(|line| line.contains(&id)).unwrap();
     assert!(!line.contains("live"), "{line}");
+}
+
+const SIGNED: &str = r#"
+[[listener]]
+name = "public"
+address = "127.0.0.1:0"
+certificate = [{ chain = "server.pem", private_key = "server.key" }]
+[[consumer]]
+name = "billing"
+credentials = ["CSTESTBILLING"]
+[[policy]]
+name = "both"
+all_of = ["signature"]
+signature = { schemes = ["sigv4", "sigv4a"], service = "execute-api", region = "us-west-2", max_expires_secs = 60 }
+[[policy]]
+name = "bucket"
+all_of = ["signature"]
+signature = { schemes = ["sigv4a"], profile = "s3", service = "s3", region = "us-west-2", unsigned_payload = true, max_expires_secs = 60 }
+[[policy]]
+name = "plain"
+all_of = ["signature"]
+signature = { schemes = ["sigv4"], service = "execute-api", region = "us-west-2" }
+[[route]]
+path = "/both/{proxy+}"
+method = "ANY"
+policy = "both"
+integration = "ok"
+[[route]]
+path = "/bucket/{proxy+}"
+method = "ANY"
+policy = "bucket"
+integration = "ok"
+[[route]]
+path = "/plain"
+method = "ANY"
+policy = "plain"
+integration = "ok"
+[[integration]]
+name = "ok"
+type = "mock"
+"#;
+
+#[test]
+fn what_sign_prints_is_let_in_by_header_and_by_url_in_both_schemes() {
+    let directory = tempdir().unwrap();
+    furnish(directory.path());
+    let gateway = Gateway::start(directory.path(), SIGNED);
+    let path = |name: &str| directory.path().join(name).display().to_string();
+    let (config, ca, headers, body) = (
+        path("gateway.toml"),
+        path("ca.pem"),
+        path("headers"),
+        path("body"),
+    );
+    fs::write(&body, "hello").unwrap();
+    let data = format!("@{body}");
+    let signed = |method: &str, target: &str, options: &[&str]| {
+        let url = gateway.url(target);
+        let start = ["sign", "--config", &config, "--credential", ID];
+        said(&run(
+            PROGRAM,
+            &[&start[..], options, &[method, &url]].concat(),
+        ))
+    };
+    let curl = |method: &str, url: &str, more: &[&str]| {
+        let start = ["-s", "--path-as-is", "--cacert", &ca, "-w", "%{http_code}"];
+        let all = [&start[..], &["-X", method], more, &[url]].concat();
+        said(&run("curl", &all)).1
+    };
+    let send = ["--data-binary", &*data, "-H", "Content-Type:"];
+    for (method, target, options, token, more) in [
+        ("GET", "/both/x?b=1&a=%20", &[][..], "HMAC", &[][..]),
+        ("GET", "/both/x", &["--scheme", "sigv4"], "HMAC", &[]),
+        ("GET", "/both/x", &["--scheme", "sigv4a"], "ECDSA", &[]),
+        (
+            "PUT",
+            "/both/x",
+            &["--scheme", "sigv4a", "--body", &body],
+            "ECDSA",
+            &send,
+        ),
+        ("GET", "/bucket/a%20b", &[], "ECDSA", &[]),
+        ("PUT", "/bucket/x", &["--unsigned-payload"], "ECDSA", &send),
+    ] {
+        let what = format!("{method} {target} {options:?}");
+        let (status, all) = signed(method, target, options);
+        assert_eq!(status, Some(0), "{what}: {all}");
+        assert!(all.contains(token), "{what}: {all}");
+        fs::write(&headers, all).unwrap();
+        let more = [more, &["--config", &headers]].concat();
+        assert_eq!(curl(method, &gateway.url(target), &more), "200", "{what}");
+        // For this method alone.
+        assert_ne!(curl("DELETE", &gateway.url(target), &more), "200", "{what}");
+
+        let url = [options, &["--presign", "60"]].concat();
+        let (status, url) = signed(method, target, &url);
+        assert_eq!(status, Some(0), "{what}: {url}");
+        let url = url.trim();
+        assert!(url.starts_with(&gateway.url(target)), "{what}: {url}");
+        assert!(url.contains(token), "{what}: {url}");
+        let more = if more.len() > 2 { &send[..] } else { &[] };
+        assert_eq!(curl(method, url, more), "200", "{what}: {url}");
+        let longer = url.replace("Expires=60", "Expires=59");
+        assert_ne!(curl(method, &longer, more), "200", "{what}: {longer}");
+    }
+    for (target, options, words) in [
+        ("/both/x", &["--presign", "61"][..], "60 seconds"),
+        ("/both/x", &["--unsigned-payload"], "unsigned_payload"),
+        ("/bucket/x", &["--scheme", "sigv4"], "scheme"),
+        ("/plain", &["--scheme", "sigv4a"], "scheme"),
+        ("/plain", &["--presign", "60"], "max_expires_secs"),
+    ] {
+        let (status, all) = signed("GET", target, options);
+        assert_eq!(status, Some(1), "{target} {options:?}: {all}");
+        assert!(all.contains(words), "{target} {options:?}: {all}");
+    }
+    for options in [
+        &["--presign", "0"][..],
+        &["--presign", "604801"],
+        &["--scheme", "sigv5"],
+        &["--unsigned-payload", "--body", &body],
+    ] {
+        assert_eq!(signed("GET", "/both/x", options).0, Some(2), "{options:?}");
+    }
+    let (_, told) = said(&run(
+        PROGRAM,
+        &[
+            "routes",
+            "explain",
+            "--config",
+            &config,
+            "GET",
+            &gateway.url("/both/x"),
+        ],
+    ));
+    assert!(told.contains("a SigV4 or SigV4a signature"), "{told}");
 }
 
 /// A demo as a user starts it, on ports of its own.

@@ -24,4 +24,5 @@ mod principals;
 mod replay;
 mod replayed;
 mod signatures;
+mod signers;
 mod upstreams;

@@ -8,7 +8,7 @@ mod sts;
 use crate::document::Table;
 
 pub use rfc9421::Rfc9421Demand;
-pub use sigv4::{MAX_EXPIRES_SECS, SigV4Demand, SignatureProfile, StreamingMode};
+pub use sigv4::{MAX_EXPIRES_SECS, SigV4Algorithm, SigV4Demand, SignatureProfile, StreamingMode};
 pub(super) use sigv4::{PROFILES, read_scope};
 pub use sts::StsDemand;
 
@@ -33,14 +33,20 @@ pub struct SignatureDemand {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Scheme {
     SigV4,
+    SigV4a,
     Rfc9421,
     Sts,
 }
 
-const SCHEMES: [(&str, Scheme); 3] = [
+const SCHEMES: [(&str, Scheme); 4] = [
     ("sigv4", Scheme::SigV4),
+    ("sigv4a", Scheme::SigV4a),
     ("rfc9421", Scheme::Rfc9421),
     ("sts", Scheme::Sts),
+];
+const ALGORITHMS: [(Scheme, SigV4Algorithm); 2] = [
+    (Scheme::SigV4, SigV4Algorithm::Hmac),
+    (Scheme::SigV4a, SigV4Algorithm::Ecdsa),
 ];
 const MAX_BUFFERED_BODY_BYTES: u64 = 1 << 30;
 
@@ -54,8 +60,11 @@ pub(super) fn read(mut table: Table<'_>) -> SignatureDemand {
     let schemes = schemes.unwrap_or_else(|| vec![Scheme::SigV4]);
     let has = |scheme| schemes.contains(&scheme);
     let refuse_replays = table.boolean("refuse_replays").unwrap_or(false);
+    let algorithms = ALGORITHMS.iter().filter(|(scheme, _)| has(*scheme));
+    let algorithms: Vec<_> = algorithms.map(|(_, algorithm)| *algorithm).collect();
     let demand = SignatureDemand {
-        sigv4: has(Scheme::SigV4).then(|| sigv4::read(&mut table, max_buffered_body_bytes)),
+        sigv4: (!algorithms.is_empty())
+            .then(|| sigv4::read(&mut table, algorithms, max_buffered_body_bytes)),
         rfc9421: has(Scheme::Rfc9421).then(|| rfc9421::read(&mut table, refuse_replays)),
         sts: has(Scheme::Sts).then(|| sts::read(&mut table)).flatten(),
         max_buffered_body_bytes,

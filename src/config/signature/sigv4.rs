@@ -5,11 +5,13 @@ use crate::document::Table;
 /// How a SigV4 signature must be made.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SigV4Demand {
+    /// The algorithms that are taken; at least one.
+    pub algorithms: Vec<SigV4Algorithm>,
     /// How path and query are canonicalised.
     pub profile: SignatureProfile,
     /// The service of the credential scope.
     pub service: String,
-    /// The region of the credential scope.
+    /// The region of the credential scope; for SigV4a, one that its region set must hold.
     pub region: String,
     /// Seconds by which the signature's time may be off, both ways; at least 1.
     pub max_skew_secs: u32,
@@ -24,6 +26,15 @@ pub struct SigV4Demand {
     pub max_chunk_bytes: u64,
 }
 
+/// How a signature is computed. The scheme's name says which.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SigV4Algorithm {
+    /// SigV4: `AWS4-HMAC-SHA256`.
+    Hmac,
+    /// SigV4a: `AWS4-ECDSA-P256-SHA256`.
+    Ecdsa,
+}
+
 /// How SigV4's canonical request is made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SignatureProfile {
@@ -33,7 +44,8 @@ pub enum SignatureProfile {
     S3,
 }
 
-/// How a body in AWS's chunks is covered.
+/// How a body in AWS's chunks is covered. Signed chunks are signed by the algorithm of their
+/// request: in SigV4a the words below hold `ECDSA-P256` in the place of `HMAC`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StreamingMode {
     /// Each chunk is signed: `STREAMING-AWS4-HMAC-SHA256-PAYLOAD`.
@@ -58,8 +70,13 @@ const MAX_SKEW_SECS: u32 = 900;
 pub const MAX_EXPIRES_SECS: u32 = 604_800;
 
 /// Takes SigV4's keys out of a `signature` table.
-pub(super) fn read(table: &mut Table<'_>, max_chunk_bytes: u64) -> SigV4Demand {
+pub(super) fn read(
+    table: &mut Table<'_>,
+    algorithms: Vec<SigV4Algorithm>,
+    max_chunk_bytes: u64,
+) -> SigV4Demand {
     SigV4Demand {
+        algorithms,
         profile: table
             .word("profile", &PROFILES)
             .unwrap_or(SignatureProfile::Aws),

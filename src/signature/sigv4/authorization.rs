@@ -1,12 +1,12 @@
-//! The `Authorization` field of SigV4, taken apart. In: the field's text. Out: a `Presented`,
+//! The `Authorization` field of SigV4 and SigV4a, taken apart. In: the field's text. Out: a `Presented`,
 //! or what cannot be read. Grammar: AWS SigV4 "Authorization header"; the keys in any order,
 //! each once.
 
 use std::borrow::Cow;
 
+use super::algorithm;
 use super::presented::{Carrier, Presented};
 
-const ALGORITHM: &str = "AWS4-HMAC-SHA256";
 const FAMILY: &[u8] = b"AWS4-";
 
 /// Whether the field means to be a signature of AWS's family.
@@ -19,9 +19,7 @@ pub(super) fn is_of_family(field: &[u8]) -> bool {
 /// Reads the field.
 pub(super) fn parse(text: &str) -> Result<Presented<'_>, &'static str> {
     let (algorithm, parameters) = text.split_once(' ').unwrap_or((text, ""));
-    if algorithm != ALGORITHM {
-        return Err("algorithm is not AWS4-HMAC-SHA256");
-    }
+    let algorithm = algorithm::read(algorithm)?;
     let (mut credential, mut signed_headers, mut signature) = (None, None, None);
     for parameter in parameters.split(',') {
         let (key, value) = parameter
@@ -42,6 +40,7 @@ pub(super) fn parse(text: &str) -> Result<Presented<'_>, &'static str> {
     let signed_headers = signed_headers.ok_or("Authorization has no SignedHeaders")?;
     let signature = signature.ok_or("Authorization has no Signature")?;
     Presented::new(
+        algorithm,
         Cow::Borrowed(credential),
         Cow::Borrowed(signed_headers),
         signature,

@@ -5,8 +5,9 @@
 use http::HeaderMap;
 use http::header::HeaderValue;
 
-use crate::config::SignatureProfile;
+use crate::config::{SigV4Algorithm, SignatureProfile};
 
+use super::algorithm;
 use super::encode;
 use super::key::Scope;
 use super::scratch::Scratch;
@@ -73,19 +74,18 @@ impl Canonical<'_> {
 /// Writes the string to sign over whatever `out` held.
 pub(super) fn write_string_to_sign(
     out: &mut Vec<u8>,
+    algorithm: SigV4Algorithm,
     stamp: &Stamp,
     scope: &Scope<'_>,
     request_hash: &[u8; 32],
 ) {
     out.clear();
-    out.extend_from_slice(b"AWS4-HMAC-SHA256\n");
+    out.extend_from_slice(algorithm::token(algorithm).as_bytes());
+    out.push(b'\n');
     out.extend_from_slice(stamp.text().as_bytes());
     out.push(b'\n');
-    for part in [scope.day, scope.region, scope.service] {
-        out.extend_from_slice(part.as_bytes());
-        out.push(b'/');
-    }
-    out.extend_from_slice(b"aws4_request\n");
+    scope.push(out);
+    out.push(b'\n');
     out.extend_from_slice(&encode::hex(request_hash));
 }
 

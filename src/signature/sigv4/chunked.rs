@@ -6,13 +6,14 @@
 
 use std::fmt;
 
-use aws_lc_rs::constant_time::verify_slices_are_equal;
-use aws_lc_rs::hmac::{self, Key};
+use aws_lc_rs::hmac;
+use aws_lc_rs::signature::ParsedPublicKey;
 use bytes::{Buf as _, BytesMut};
 
 use crate::digest::{EMPTY_HASH, sha256};
 use crate::refusal::Refusal;
 
+use super::algorithm::{self, Signature};
 use super::checksum::Checksum;
 use super::encode;
 
@@ -37,10 +38,24 @@ pub struct ChunkedDuty {
 /// Each signature is over the one before it; the first is the request's.
 #[derive(Clone)]
 pub(super) struct Chain {
-    pub(super) key: Key,
+    pub(super) key: ChainKey,
     /// Date, time and scope, as in the string to sign of the request.
-    pub(super) scope: String,
-    pub(super) previous: [u8; 32],
+    pub(super) scope: Vec<u8>,
+    pub(super) previous: Signature,
+}
+
+/// What verified the request's signature, and does those of its chunks.
+#[derive(Clone)]
+pub(super) enum ChainKey {
+    Hmac(Box<hmac::Key>),
+    Ecdsa(ParsedPublicKey),
+}
+
+/// What a signature in the body is over.
+#[derive(Clone, Copy)]
+pub(super) enum Link {
+    Chunk,
+    Trailers,
 }
 
 /// The same request has the same first signature, and by it the same key.
@@ -82,7 +97,7 @@ pub struct ChunkedBody {
 
 enum Phase {
     Line,
-    Signed { size: usize, signature: [u8; 32] },
+    Signed { size: usize, signature: Signature },
     Unsigned { left: u64 },
     Gap,
     Trailers,
@@ -180,7 +195,8 @@ impl ChunkedBody {
     fn line(&mut self, max: usize) -> Result<Option<String>, Refusal> {
         let end = self.inbox.windows(2).position(|two| two == b"\r\n");
         let Some(end) = end else {
-            return match self.inbox.len() > max {
+            // The CR of its end may be here before the LF.
+            return match self.inbox.len() > max + 1 {
                 true => Err(TOO_LONG),
                 false => Ok(None),
             };
@@ -199,16 +215,13 @@ impl ChunkedBody {
     /// `SIZE` or `SIZE;chunk-signature=…`, as the mode has it.
     fn begin(&mut self, line: &str) -> Result<Phase, Refusal> {
         let (digits, signature) = match (line.split_once(";chunk-signature="), &self.duty.chain) {
-            (Some((digits, signature)), Some(_)) => (digits, encode::unhex(signature.as_bytes())),
-            (None, None) => (line, Some([0; 32])),
+            (Some((digits, text)), Some(chain)) => (digits, Some(chain.read(text)?)),
+            (None, None) => (line, None),
             (Some(_), None) => {
                 return Err(Refusal::Malformed("a chunk is signed in an unsigned mode"));
             }
             (None, Some(_)) => return Err(Refusal::SignatureMalformed("a chunk is not signed")),
         };
-        let signature = signature.ok_or(Refusal::SignatureMalformed(
-            "a chunk's signature is not 64 lower-case hexadecimal digits",
-        ))?;
         let size = size_of(digits).ok_or(Refusal::Malformed("a chunk's size is no number"))?;
         let left = self.duty.decoded_length - self.decoded;
         if size > left {
@@ -222,12 +235,14 @@ impl ChunkedBody {
                     "fewer bytes than x-amz-decoded-content-length says",
                 ));
             }
-            self.link(b"", &signature)?;
+            if let Some(signature) = signature {
+                self.link(b"", &signature)?;
+            }
             return Ok(Phase::Trailers);
         }
-        if self.duty.chain.is_none() {
+        let Some(signature) = signature else {
             return Ok(Phase::Unsigned { left: size });
-        }
+        };
         match usize::try_from(size) {
             Ok(fits) if size <= self.duty.max_chunk_bytes => Ok(Phase::Signed {
                 size: fits,
@@ -238,11 +253,10 @@ impl ChunkedBody {
     }
 
     /// Checks a chunk's signature and goes on from it.
-    fn link(&mut self, data: &[u8], signature: &[u8; 32]) -> Result<(), Refusal> {
-        let Some(chain) = &mut self.duty.chain else {
-            return Ok(());
-        };
-        let mut text = chain.string_to_sign("AWS4-HMAC-SHA256-PAYLOAD");
+    fn link(&mut self, data: &[u8], signature: &Signature) -> Result<(), Refusal> {
+        const NO_CHAIN: Refusal = Refusal::Internal("a signed chunk without a chain");
+        let chain = self.duty.chain.as_mut().ok_or(NO_CHAIN)?;
+        let mut text = chain.string_to_sign(Link::Chunk);
         text.extend_from_slice(&encode::hex(&EMPTY_HASH));
         text.push(b'\n');
         text.extend_from_slice(&encode::hex(&sha256(data)));
@@ -299,38 +313,47 @@ impl ChunkedBody {
     }
 
     fn check_trailers(&mut self, signature: Option<String>) -> Result<(), Refusal> {
-        let chain = match (&mut self.duty.chain, signature.is_some()) {
-            (Some(chain), true) if !self.told.is_empty() => chain,
-            (Some(_), false) if self.told.is_empty() => return Ok(()),
-            (None, false) => return Ok(()),
-            (Some(_), false) => {
+        let (chain, signature) = match (&mut self.duty.chain, signature) {
+            (Some(chain), Some(text)) if !self.told.is_empty() => {
+                let signature = chain.read(&text)?;
+                (chain, signature)
+            }
+            (Some(_), None) if self.told.is_empty() => return Ok(()),
+            (None, None) => return Ok(()),
+            (Some(_), None) => {
                 return Err(Refusal::SignatureMalformed("the trailers are not signed"));
             }
-            (_, true) => {
+            (_, Some(_)) => {
                 return Err(Refusal::Malformed(
                     "there is nothing for a trailer signature to sign",
                 ));
             }
         };
-        let signature = signature.and_then(|text| encode::unhex(text.as_bytes()));
-        let signature = signature.ok_or(Refusal::SignatureMalformed(
-            "the trailers' signature is not 64 lower-case hexadecimal digits",
-        ))?;
         let lines = self
             .told
             .iter()
             .map(|(name, value)| format!("{name}:{value}\n"));
-        let mut text = chain.string_to_sign("AWS4-HMAC-SHA256-TRAILER");
+        let mut text = chain.string_to_sign(Link::Trailers);
         text.extend_from_slice(&encode::hex(&sha256(lines.collect::<String>().as_bytes())));
         chain.check(&text, &signature, "the trailers' signature is wrong")
     }
 }
 
 impl Chain {
+    fn read(&self, text: &str) -> Result<Signature, Refusal> {
+        let algorithm = self.previous.algorithm();
+        Signature::read_padded(algorithm, text).map_err(Refusal::SignatureMalformed)
+    }
+
     /// Everything up to the hashes.
-    fn string_to_sign(&self, algorithm: &str) -> Vec<u8> {
-        let mut text = format!("{algorithm}\n{}\n", self.scope).into_bytes();
-        text.extend_from_slice(&encode::hex(&self.previous));
+    pub(super) fn string_to_sign(&self, link: Link) -> Vec<u8> {
+        let kind: &[u8] = match link {
+            Link::Chunk => b"-PAYLOAD\n",
+            Link::Trailers => b"-TRAILER\n",
+        };
+        let token = algorithm::token(self.previous.algorithm());
+        let mut text = [token.as_bytes(), kind, &self.scope, b"\n"].concat();
+        self.previous.push_hex(&mut text);
         text.push(b'\n');
         text
     }
@@ -338,16 +361,26 @@ impl Chain {
     fn check(
         &mut self,
         text: &[u8],
-        signature: &[u8; 32],
+        signature: &Signature,
         why: &'static str,
     ) -> Result<(), Refusal> {
-        let right = hmac::sign(&self.key, text);
-        match verify_slices_are_equal(right.as_ref(), signature) {
-            Ok(()) => {
-                self.previous = *signature;
-                Ok(())
+        if !self.key.verify(text, signature) {
+            return Err(Refusal::SignatureMismatch(why));
+        }
+        self.previous = *signature;
+        Ok(())
+    }
+}
+
+impl ChainKey {
+    /// Compares in constant time where the key is a secret.
+    fn verify(&self, text: &[u8], signature: &Signature) -> bool {
+        match (self, signature) {
+            (Self::Hmac(key), Signature::Hmac(code)) => hmac::verify(key, text, code).is_ok(),
+            (Self::Ecdsa(key), Signature::Ecdsa(der)) => {
+                key.verify_sig(text, der.as_bytes()).is_ok()
             }
-            Err(_) => Err(Refusal::SignatureMismatch(why)),
+            (Self::Hmac(_), Signature::Ecdsa(_)) | (Self::Ecdsa(_), Signature::Hmac(_)) => false,
         }
     }
 }

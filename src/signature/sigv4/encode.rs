@@ -49,14 +49,35 @@ pub(super) fn hex(bytes: &[u8; 32]) -> [u8; 64] {
     out
 }
 
+/// Lower-case hexadecimal digits, two for each byte.
+pub(super) fn push_hex(out: &mut Vec<u8>, bytes: &[u8]) {
+    let digit = |four: u8| LOWER[usize::from(four & 15)];
+    out.extend(
+        bytes
+            .iter()
+            .flat_map(|byte| [digit(byte >> 4), digit(*byte)]),
+    );
+}
+
 /// What [`hex`] wrote; `None` for anything else, upper case included.
 pub(super) fn unhex(text: &[u8]) -> Option<[u8; 32]> {
-    let text: &[u8; 64] = text.try_into().ok()?;
     let mut out = [0; 32];
-    for (byte, pair) in out.iter_mut().zip(text.chunks_exact(2)) {
+    (text.len() == 64).then_some(())?;
+    unhex_into(&mut out, text)?;
+    Some(out)
+}
+
+/// What [`push_hex`] wrote, which must fit; how many bytes it was. `None` for anything else.
+pub(super) fn unhex_into(out: &mut [u8], text: &[u8]) -> Option<usize> {
+    let pairs = text.chunks_exact(2);
+    let length = pairs.len();
+    if !pairs.remainder().is_empty() || length > out.len() {
+        return None;
+    }
+    for (byte, pair) in out.iter_mut().zip(pairs) {
         *byte = unhex_digit(pair[0])? << 4 | unhex_digit(pair[1])?;
     }
-    Some(out)
+    Some(length)
 }
 
 fn unhex_digit(digit: u8) -> Option<u8> {

@@ -1,12 +1,14 @@
-//! Signing keys (AWS SigV4 "Derive a signing key"): derived once a day and scope, kept while
-//! the snapshot lives. In: a credential's id, a scope, a string to sign and a signature. Out:
-//! whether they belong together. A credential that does not exist costs what a wrong
-//! signature costs: it is checked against a decoy, through the same code.
+//! Keys that verify (AWS SigV4 "Derive a signing key"): SigV4's derived once a day and scope,
+//! SigV4a's public key once for each credential; kept while the snapshot lives. In: a
+//! credential's id, a scope, a string to sign and a signature. Out: whether they belong
+//! together. A credential that does not exist costs what a wrong signature costs: it is checked
+//! against a decoy, through the same code.
 
 use std::collections::HashMap;
-use std::sync::{PoisonError, RwLock};
+use std::sync::{OnceLock, PoisonError, RwLock};
 
 use aws_lc_rs::hmac::{self, HMAC_SHA256, sign, verify};
+use aws_lc_rs::signature::ParsedPublicKey;
 use zeroize::Zeroizing;
 
 use crate::clock::UtcTime;
@@ -15,15 +17,40 @@ use crate::names::CredentialId;
 use crate::refusal::Refusal;
 use crate::signature::keys::KeyRing;
 
+use super::algorithm::Signature;
+use super::chunked::ChainKey;
+use super::pair;
+use super::presented::Presented;
+
 /// Keys kept for one credential: two days around midnight, for a few scopes.
 const MAX_KEPT: usize = 8;
+/// Whose keys the decoy's are.
+const NOBODY: &str = "NOBODY";
 
-/// What a signing key is good for.
+/// What a signature is good for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Scope<'a> {
     pub(super) day: &'a str,
-    pub(super) region: &'a str,
+    /// `None` in SigV4a.
+    pub(super) region: Option<&'a str>,
     pub(super) service: &'a str,
+}
+
+impl<'a> Scope<'a> {
+    pub(super) fn parts(&self) -> impl Iterator<Item = &'a str> + use<'a> {
+        let rest = [self.service, "aws4_request"];
+        [self.day].into_iter().chain(self.region).chain(rest)
+    }
+
+    /// `day/region/service/aws4_request`.
+    pub(super) fn push(&self, out: &mut Vec<u8>) {
+        for (place, part) in self.parts().enumerate() {
+            if place > 0 {
+                out.push(b'/');
+            }
+            out.extend_from_slice(part.as_bytes());
+        }
+    }
 }
 
 /// The signing keys that have been derived so far.
@@ -33,14 +60,19 @@ pub(in crate::signature) struct SigningKeys {
     decoy_kept: Kept,
 }
 
-/// The keys of one credential, oldest first. Days and scopes are checked against the policy
-/// before they come here, so a stranger cannot choose what is kept.
+/// The keys of one credential.
 #[derive(Default)]
-struct Kept(RwLock<Vec<SigningKey>>);
+struct Kept {
+    /// SigV4's, oldest first. Days and scopes are checked against the policy before they come
+    /// here, so a stranger cannot choose what is kept.
+    derived: RwLock<Vec<SigningKey>>,
+    /// SigV4a's.
+    public: OnceLock<Option<ParsedPublicKey>>,
+}
 
 struct SigningKey {
     day: String,
-    region: String,
+    region: Option<String>,
     service: String,
     key: hmac::Key,
 }
@@ -63,7 +95,7 @@ pub(super) fn check(
     id: &str,
     scope: &Scope<'_>,
     text: &[u8],
-    signature: &[u8; 32],
+    signature: &Signature,
     now: UtcTime,
 ) -> Result<CredentialId, Refusal> {
     let ring = &keys.sigv4;
@@ -74,11 +106,11 @@ pub(super) fn check(
         },
         Err(why) => Err(why),
     };
-    let (secret, kept) = match known {
-        Ok((_, secret, kept)) => (secret, kept),
-        Err(_) => (&ring.decoy, &ring.decoy_kept),
+    let (source, kept) = match known {
+        Ok((_, secret, kept)) => ((secret, id), kept),
+        Err(_) => ((&ring.decoy, NOBODY), &ring.decoy_kept),
     };
-    let right = kept.verify(secret, scope, text, signature);
+    let right = kept.verify(source, scope, text, signature);
     match (known, right) {
         (Ok((found, ..)), true) => Ok(found.id.clone()),
         (Ok(_), false) => Err(Refusal::SignatureMismatch("the signature is wrong")),
@@ -86,50 +118,74 @@ pub(super) fn check(
     }
 }
 
-/// The key with which a signature was just verified.
-pub(super) fn signing_key(keys: &KeyRing, id: &str, scope: &Scope<'_>) -> Option<hmac::Key> {
-    keys.sigv4.kept.get(id)?.find(scope)
+/// The key with which a signature was just verified: chunks go on with it.
+pub(super) fn chain_key(
+    keys: &KeyRing,
+    presented: &Presented<'_>,
+    scope: &Scope<'_>,
+) -> Option<ChainKey> {
+    let kept = keys.sigv4.kept.get(presented.credential_id())?;
+    match presented.signature() {
+        Signature::Hmac(_) => kept.find(scope).map(Box::new).map(ChainKey::Hmac),
+        Signature::Ecdsa(_) => kept.public.get()?.clone().map(ChainKey::Ecdsa),
+    }
 }
 
-/// `kSigning`: the secret, narrowed to a day, a region and a service.
+/// `kSigning`: the secret, narrowed by each part of the scope.
 pub(super) fn derive(secret: &Secret, scope: &Scope<'_>) -> hmac::Key {
     let start = Zeroizing::new(format!("AWS4{}", secret.expose()));
-    let narrow = |key: &[u8], by: &str| sign(&hmac::Key::new(HMAC_SHA256, key), by.as_bytes());
-    let day = narrow(start.as_bytes(), scope.day);
-    let region = narrow(day.as_ref(), scope.region);
-    let service = narrow(region.as_ref(), scope.service);
-    let signing = narrow(service.as_ref(), "aws4_request");
-    hmac::Key::new(HMAC_SHA256, signing.as_ref())
+    let start = hmac::Key::new(HMAC_SHA256, start.as_bytes());
+    scope.parts().fold(start, |key, part| {
+        hmac::Key::new(HMAC_SHA256, sign(&key, part.as_bytes()).as_ref())
+    })
 }
 
 impl Kept {
-    /// Compares in constant time; derives the key when it is not kept yet.
+    /// The signature's kind says which key verifies it, and never the other way round.
     fn verify(
+        &self,
+        (secret, id): (&Secret, &str),
+        scope: &Scope<'_>,
+        text: &[u8],
+        signature: &Signature,
+    ) -> bool {
+        match signature {
+            Signature::Hmac(code) => self.verify_code(secret, scope, text, code),
+            Signature::Ecdsa(der) => {
+                let public = self.public.get_or_init(|| pair::public_key(secret, id));
+                let right = |key: &ParsedPublicKey| key.verify_sig(text, der.as_bytes()).is_ok();
+                public.as_ref().is_some_and(right)
+            }
+        }
+    }
+
+    /// Compares in constant time; derives the key when it is not kept yet.
+    fn verify_code(
         &self,
         secret: &Secret,
         scope: &Scope<'_>,
         text: &[u8],
-        signature: &[u8; 32],
+        code: &[u8; 32],
     ) -> bool {
-        let keys = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        let keys = self.derived.read().unwrap_or_else(PoisonError::into_inner);
         if let Some(found) = keys.iter().find(|key| key.is_for(scope)) {
-            return verify(&found.key, text, signature).is_ok();
+            return verify(&found.key, text, code).is_ok();
         }
         drop(keys);
         let key = derive(secret, scope);
-        let right = verify(&key, text, signature).is_ok();
+        let right = verify(&key, text, code).is_ok();
         self.keep(key, scope);
         right
     }
 
     fn find(&self, scope: &Scope<'_>) -> Option<hmac::Key> {
-        let keys = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        let keys = self.derived.read().unwrap_or_else(PoisonError::into_inner);
         let found = keys.iter().find(|key| key.is_for(scope))?;
         Some(found.key.clone())
     }
 
     fn keep(&self, key: hmac::Key, scope: &Scope<'_>) {
-        let mut keys = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        let mut keys = self.derived.write().unwrap_or_else(PoisonError::into_inner);
         if keys.iter().any(|kept| kept.is_for(scope)) {
             return;
         }
@@ -138,7 +194,7 @@ impl Kept {
         }
         keys.push(SigningKey {
             day: scope.day.to_owned(),
-            region: scope.region.to_owned(),
+            region: scope.region.map(str::to_owned),
             service: scope.service.to_owned(),
             key,
         });
@@ -147,6 +203,8 @@ impl Kept {
 
 impl SigningKey {
     fn is_for(&self, scope: &Scope<'_>) -> bool {
-        self.day == scope.day && self.region == scope.region && self.service == scope.service
+        self.day == scope.day
+            && self.region.as_deref() == scope.region
+            && self.service == scope.service
     }
 }

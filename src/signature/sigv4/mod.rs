@@ -1,8 +1,9 @@
-//! AWS Signature Version 4, in a header or in the query (AWS IAM User Guide, "Create a signed
-//! AWS API request"). In: a `Call`, the demand, the keys and the time. Out: `Outcome` or
+//! AWS Signature Version 4 and 4a, in a header or in the query (AWS IAM User Guide, "Create a
+//! signed AWS API request"). In: a `Call`, the demand, the keys and the time. Out: `Outcome` or
 //! `Refusal`. What a body in chunks owes is said in the outcome, and checked as it goes by.
 //! Knows nothing of consumers: which of them owns the credential is asked elsewhere.
 
+mod algorithm;
 mod authorization;
 mod canonical;
 mod checksum;
@@ -10,9 +11,11 @@ mod chunked;
 mod coverage;
 mod encode;
 mod key;
+mod pair;
 mod payload;
 mod presented;
 mod presigned;
+mod region;
 mod scratch;
 mod sign;
 mod stamp;
@@ -25,7 +28,7 @@ use http::HeaderName;
 use http::header::AUTHORIZATION;
 
 use crate::call::Call;
-use crate::config::SigV4Demand;
+use crate::config::{SigV4Algorithm, SigV4Demand};
 use crate::digest::sha256;
 use crate::refusal::Refusal;
 use crate::signature::keys::{KeyRing, why_unknown};
@@ -44,13 +47,14 @@ const DATE: HeaderName = HeaderName::from_static("x-amz-date");
 const CONTENT_SHA256: HeaderName = HeaderName::from_static("x-amz-content-sha256");
 const DECODED_LENGTH: HeaderName = HeaderName::from_static("x-amz-decoded-content-length");
 const TRAILER: HeaderName = HeaderName::from_static("x-amz-trailer");
+const REGION_SET: HeaderName = HeaderName::from_static("x-amz-region-set");
 const SECURITY_TOKEN: HeaderName = HeaderName::from_static("x-amz-security-token");
 
 pub use chunked::{ChunkedBody, ChunkedDuty};
 pub(super) use key::SigningKeys;
 pub use presented::Presented;
 pub use presigned::strip as strip_presigned;
-pub use sign::{SignError, SigningRequest, sign};
+pub use sign::{SignError, SigningRequest, presign, sign};
 pub(super) use workings::workings;
 
 /// Finds the one signature that `call` presents; `None` when there is none of AWS's family.
@@ -89,16 +93,22 @@ pub fn verify(
     wants_replay_key: bool,
 ) -> Result<Outcome, Refusal> {
     let Evidence { call, now, .. } = *evidence;
+    let algorithm = presented.algorithm();
+    if !demand.algorithms.contains(&algorithm) {
+        let why = "the policy does not take this algorithm";
+        return Err(Refusal::SignatureMalformed(why));
+    }
     coverage::check(presented.signed_headers(), call)?;
     let stamp = Stamp::of(call, presented)?;
     let scope = presented.scope_demanded(&stamp, demand)?;
+    region::check(call, presented, &demand.region)?;
     let expires_secs = match presented.carrier() {
         Carrier::Header => demand.max_skew_secs,
         Carrier::Query(expiry) => expiry.within(demand)?,
     };
     stamp.check(now, demand.max_skew_secs, expires_secs)?;
     refuse_session_token(presented, call, keys)?;
-    let payload = Payload::of(call, presented.carrier(), demand, evidence.secure)?;
+    let payload = Payload::of(call, presented, demand, evidence.secure)?;
     let body = evidence.body.as_head_says(call);
     let Some(line) = payload.canonical_line(body) else {
         return Ok(Outcome::NeedsBody);
@@ -110,7 +120,7 @@ pub fn verify(
             .map_err(Refusal::SignatureMalformed)?;
         scratch.request.extend_from_slice(line.as_bytes());
         let hash = sha256(&scratch.request);
-        write_string_to_sign(&mut scratch.request, &stamp, &scope, &hash);
+        write_string_to_sign(&mut scratch.request, algorithm, &stamp, &scope, &hash);
         let text = &mut scratch.request;
         let id = presented.credential_id();
         let credential = key::check(keys, id, &scope, text, presented.signature(), now)?;
@@ -122,7 +132,7 @@ pub fn verify(
     })?;
     let chain = || {
         Some(Chain {
-            key: key::signing_key(keys, presented.credential_id(), &scope)?,
+            key: key::chain_key(keys, presented, &scope)?,
             scope: scope_of_chunks(&stamp, &scope),
             previous: *presented.signature(),
         })
@@ -156,13 +166,11 @@ fn canonical_of<'a>(
 }
 
 /// What every chunk's string to sign repeats of the request's.
-fn scope_of_chunks(stamp: &Stamp, scope: &Scope<'_>) -> String {
-    let Scope {
-        day,
-        region,
-        service,
-    } = scope;
-    format!("{}\n{day}/{region}/{service}/aws4_request", stamp.text())
+fn scope_of_chunks(stamp: &Stamp, scope: &Scope<'_>) -> Vec<u8> {
+    let mut text = stamp.text().as_bytes().to_vec();
+    text.push(b'\n');
+    scope.push(&mut text);
+    text
 }
 
 /// Local credentials are long-lived and come without a session token (AWS STS gives those to
@@ -185,10 +193,13 @@ fn refuse_session_token(
 }
 
 /// The scope that is demanded of a request signed then.
-fn scope_of<'a>(stamp: &'a Stamp, demand: &'a SigV4Demand) -> Scope<'a> {
+fn scope_of<'a>(algorithm: SigV4Algorithm, stamp: &'a Stamp, demand: &'a SigV4Demand) -> Scope<'a> {
     Scope {
         day: stamp.day(),
-        region: &demand.region,
+        region: match algorithm {
+            SigV4Algorithm::Hmac => Some(&demand.region),
+            SigV4Algorithm::Ecdsa => None,
+        },
         service: &demand.service,
     }
 }
@@ -200,8 +211,8 @@ impl Presented<'_> {
         stamp: &'a Stamp,
         demand: &'a SigV4Demand,
     ) -> Result<Scope<'a>, Refusal> {
-        let scope = scope_of(stamp, demand);
-        match self.scope() == scope {
+        let scope = scope_of(self.algorithm(), stamp, demand);
+        match self.is_for(&scope) {
             true => Ok(scope),
             false => Err(Refusal::SignatureScope),
         }

@@ -6,13 +6,13 @@ use aws_lc_rs::constant_time::verify_slices_are_equal;
 use http::HeaderValue;
 
 use crate::call::{Body, Call};
-use crate::config::{SigV4Demand, SignatureProfile, StreamingMode};
+use crate::config::{SigV4Algorithm, SigV4Demand, SignatureProfile, StreamingMode};
 use crate::refusal::Refusal;
 use crate::signature::body::{BodyDuty, KnownBody};
 
 use super::checksum::Checksum;
 use super::chunked::{Chain, ChunkedDuty};
-use super::presented::Carrier;
+use super::presented::{Carrier, Presented};
 use super::{CONTENT_SHA256, DECODED_LENGTH, TRAILER, encode, presigned};
 
 /// The payload mode that a call chose and its policy allows.
@@ -25,7 +25,16 @@ pub(super) enum Payload {
     /// There is no header: the hash of the body itself is what was signed.
     Untold,
     /// The body comes in chunks.
-    Streaming(StreamingMode),
+    Streaming(Streaming),
+}
+
+/// A word for a body in chunks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Streaming {
+    word: &'static str,
+    mode: StreamingMode,
+    /// The algorithm of its signatures, which must be the request's; `None` when there are none.
+    algorithm: Option<SigV4Algorithm>,
 }
 
 /// The last line of a canonical request.
@@ -43,41 +52,58 @@ impl CanonicalLine {
     }
 }
 
-const UNSIGNED: &str = "UNSIGNED-PAYLOAD";
-const STREAMING: [(&str, StreamingMode); 3] = [
-    ("STREAMING-AWS4-HMAC-SHA256-PAYLOAD", StreamingMode::Signed),
-    (
-        "STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER",
-        StreamingMode::SignedTrailer,
-    ),
-    (
-        "STREAMING-UNSIGNED-PAYLOAD-TRAILER",
-        StreamingMode::UnsignedTrailer,
-    ),
-];
+pub(super) const UNSIGNED: &str = "UNSIGNED-PAYLOAD";
+const STREAMING: [Streaming; 5] = {
+    use SigV4Algorithm::{Ecdsa, Hmac};
+    use StreamingMode::{Signed, SignedTrailer, UnsignedTrailer};
+    const fn row(
+        word: &'static str,
+        mode: StreamingMode,
+        algorithm: Option<SigV4Algorithm>,
+    ) -> Streaming {
+        Streaming {
+            word,
+            mode,
+            algorithm,
+        }
+    }
+    [
+        row("STREAMING-UNSIGNED-PAYLOAD-TRAILER", UnsignedTrailer, None),
+        row("STREAMING-AWS4-HMAC-SHA256-PAYLOAD", Signed, Some(Hmac)),
+        row(
+            "STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER",
+            SignedTrailer,
+            Some(Hmac),
+        ),
+        row(
+            "STREAMING-AWS4-ECDSA-P256-SHA256-PAYLOAD",
+            Signed,
+            Some(Ecdsa),
+        ),
+        row(
+            "STREAMING-AWS4-ECDSA-P256-SHA256-PAYLOAD-TRAILER",
+            SignedTrailer,
+            Some(Ecdsa),
+        ),
+    ]
+};
 
-fn streaming_mode(text: &[u8]) -> Option<StreamingMode> {
-    let found = STREAMING.iter().find(|(word, _)| word.as_bytes() == text);
-    found.map(|(_, mode)| *mode)
-}
+impl Streaming {
+    fn read(text: &[u8]) -> Option<Self> {
+        STREAMING
+            .into_iter()
+            .find(|one| one.word.as_bytes() == text)
+    }
 
-fn word_of(mode: StreamingMode) -> &'static str {
-    let found = STREAMING.iter().find(|(_, other)| *other == mode);
-    found.expect("every mode is in the table").0
-}
-
-/// A URL has no chunks; chunks that are not signed need TLS, as a body that is not signed does.
-fn allowed(
-    mode: StreamingMode,
-    carrier: &Carrier<'_>,
-    demand: &SigV4Demand,
-    secure: bool,
-) -> Result<Payload, Refusal> {
-    let by_header = matches!(carrier, Carrier::Header);
-    let covered = secure || mode != StreamingMode::UnsignedTrailer;
-    match by_header && covered && demand.streaming.contains(&mode) {
-        true => Ok(Payload::Streaming(mode)),
-        false => Err(Refusal::PayloadModeRefused),
+    /// A URL has no chunks; chunks that are not signed need TLS, as a body that is not signed
+    /// does; chunks of the other algorithm are nobody's.
+    fn is_taken(self, presented: &Presented<'_>, demand: &SigV4Demand, secure: bool) -> bool {
+        let by_header = matches!(presented.carrier(), Carrier::Header);
+        let covered = secure || self.mode != StreamingMode::UnsignedTrailer;
+        let same = self
+            .algorithm
+            .is_none_or(|one| one == presented.algorithm());
+        by_header && covered && same && demand.streaming.contains(&self.mode)
     }
 }
 
@@ -145,10 +171,11 @@ impl Payload {
     /// Reads the mode; refuses one that `demand` does not allow.
     pub(super) fn of(
         call: &Call<'_>,
-        carrier: &Carrier<'_>,
+        presented: &Presented<'_>,
         demand: &SigV4Demand,
         secure: bool,
     ) -> Result<Self, Refusal> {
+        let carrier = presented.carrier();
         let mut values = call.headers().get_all(CONTENT_SHA256).iter();
         let value = values.next().map(HeaderValue::as_bytes);
         if values.next().is_some() {
@@ -168,10 +195,12 @@ impl Payload {
             b"UNSIGNED-PAYLOAD" if nothing_left_out => Ok(Self::Unsigned),
             b"UNSIGNED-PAYLOAD" if demand.unsigned_payload && secure => Ok(Self::Unsigned),
             b"UNSIGNED-PAYLOAD" => Err(Refusal::PayloadModeRefused),
-            text => match (streaming_mode(text), encode::unhex(text)) {
-                (Some(mode), _) => allowed(mode, carrier, demand, secure),
+            text => match (Streaming::read(text), encode::unhex(text)) {
+                (Some(one), _) if one.is_taken(presented, demand, secure) => {
+                    Ok(Self::Streaming(one))
+                }
                 (None, Some(hash)) => Ok(Self::Told(hash)),
-                (None, None) => Err(Refusal::PayloadModeRefused),
+                _ => Err(Refusal::PayloadModeRefused),
             },
         }
     }
@@ -180,7 +209,7 @@ impl Payload {
     pub(super) fn canonical_line(self, body: KnownBody<'_>) -> Option<CanonicalLine> {
         match self {
             Self::Unsigned => Some(CanonicalLine::Word(UNSIGNED)),
-            Self::Streaming(mode) => Some(CanonicalLine::Word(word_of(mode))),
+            Self::Streaming(one) => Some(CanonicalLine::Word(one.word)),
             Self::Told(hash) => Some(CanonicalLine::Hash(encode::hex(&hash))),
             Self::Untold => body
                 .hash()
@@ -198,7 +227,7 @@ impl Payload {
     ) -> Result<BodyDuty, Refusal> {
         match (self, body.hash()) {
             (Self::Unsigned | Self::Untold, _) => Ok(BodyDuty::None),
-            (Self::Streaming(mode), _) => {
+            (Self::Streaming(Streaming { mode, .. }), _) => {
                 let duty = ChunkedDuty {
                     decoded_length: decoded_length(call).map_err(Refusal::SignatureMalformed)?,
                     chain: match mode {

@@ -4,7 +4,9 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use super::encode;
+use crate::config::SigV4Algorithm;
+
+use super::algorithm::Signature;
 use super::key::Scope;
 use super::presigned::Expiry;
 
@@ -15,10 +17,10 @@ const MAX_CREDENTIAL_ID: usize = 128;
 #[derive(Clone)]
 pub struct Presented<'a> {
     credential: Cow<'a, str>,
-    /// Where id, day, region and service end in it.
-    ends: [usize; 4],
+    /// Where its id ends.
+    id_end: usize,
     signed_headers: Cow<'a, str>,
-    signature: [u8; 32],
+    signature: Signature,
     carrier: Carrier<'a>,
 }
 
@@ -33,33 +35,31 @@ pub(super) enum Carrier<'a> {
 
 impl<'a> Presented<'a> {
     pub(super) fn new(
+        algorithm: SigV4Algorithm,
         credential: Cow<'a, str>,
         signed_headers: Cow<'a, str>,
         signature: &str,
         carrier: Carrier<'a>,
     ) -> Result<Self, &'static str> {
         Ok(Self {
-            ends: ends(&credential)?,
+            id_end: id_end(&credential, algorithm)?,
             credential,
             signed_headers,
-            signature: encode::unhex(signature.as_bytes())
-                .ok_or("Signature is not 64 lower-case hexadecimal digits")?,
+            signature: Signature::read(algorithm, signature)?,
             carrier,
         })
     }
 
     /// The credential's id, as presented.
     pub fn credential_id(&self) -> &str {
-        &self.credential[..self.ends[0]]
+        &self.credential[..self.id_end]
     }
 
-    pub(super) fn scope(&self) -> Scope<'_> {
-        let part = |at: usize| &self.credential[self.ends[at - 1] + 1..self.ends[at]];
-        Scope {
-            day: part(1),
-            region: part(2),
-            service: part(3),
-        }
+    /// Whether the credential is presented for this scope.
+    pub(super) fn is_for(&self, scope: &Scope<'_>) -> bool {
+        scope
+            .parts()
+            .eq(self.credential[self.id_end + 1..].split('/'))
     }
 
     /// Lower-case names with `;` between them.
@@ -67,8 +67,12 @@ impl<'a> Presented<'a> {
         &self.signed_headers
     }
 
-    pub(super) fn signature(&self) -> &[u8; 32] {
+    pub(super) fn signature(&self) -> &Signature {
         &self.signature
+    }
+
+    pub(super) fn algorithm(&self) -> SigV4Algorithm {
+        self.signature.algorithm()
     }
 
     pub(super) fn carrier(&self) -> &Carrier<'a> {
@@ -82,19 +86,20 @@ impl fmt::Debug for Presented<'_> {
     }
 }
 
-/// The scope is read from the right, so that an id may hold slashes.
-fn ends(credential: &str) -> Result<[usize; 4], &'static str> {
-    let scope = credential.strip_suffix("/aws4_request");
-    let mut ends = [0; 4];
-    let mut rest = scope.ok_or("Credential is not id/day/region/service/aws4_request")?;
-    for end in ends.iter_mut().rev() {
-        *end = rest.len();
-        rest = &rest[..rest.rfind('/').unwrap_or(0)];
+/// Where the id ends. The scope is read from the right, so that an id may hold slashes.
+fn id_end(credential: &str, algorithm: SigV4Algorithm) -> Result<usize, &'static str> {
+    if !credential.ends_with("/aws4_request") {
+        return Err("Credential does not end in /aws4_request");
     }
-    let id = &credential[..ends[0]];
+    let parts = match algorithm {
+        SigV4Algorithm::Hmac => 4,
+        SigV4Algorithm::Ecdsa => 3,
+    };
+    let end = credential.rmatch_indices('/').nth(parts - 1);
+    let id = end.map_or("", |(end, _)| &credential[..end]);
     let graphic = id.bytes().all(|byte| byte.is_ascii_graphic());
     match id.is_empty() || id.len() > MAX_CREDENTIAL_ID || !graphic {
         true => Err("Credential has no valid id"),
-        false => Ok(ends),
+        false => Ok(id.len()),
     }
 }

@@ -1,4 +1,4 @@
-//! The query form of SigV4, by which a URL carries its own signature for a while (Amazon S3 API
+//! The query form of SigV4 and SigV4a, by which a URL carries its own signature for a while (Amazon S3 API
 //! Reference, "Authenticating Requests: Using Query Parameters"). In: a query as received.
 //! Out: a `Presented`, what cannot be read, or the query without the form.
 
@@ -8,13 +8,14 @@ use crate::config::{MAX_EXPIRES_SECS, SigV4Demand};
 use crate::pattern::decoded;
 use crate::refusal::Refusal;
 
+use super::algorithm;
 use super::presented::{Carrier, Presented};
 use super::uri::decodes_to;
 
-const ALGORITHM: &str = "AWS4-HMAC-SHA256";
 pub(super) const SIGNATURE: &[u8] = b"X-Amz-Signature";
 const SECURITY_TOKEN: &[u8] = b"X-Amz-Security-Token";
 const CONTENT_SHA256: &[u8] = b"X-Amz-Content-Sha256";
+const REGION_SET: &[u8] = b"X-Amz-Region-Set";
 
 /// The parameters of the form; any of them means that it is meant. They are told apart by case.
 const PARAMETERS: [&[u8]; 6] = [
@@ -72,14 +73,13 @@ pub(super) fn parse(query: &str) -> Result<Presented<'_>, &'static str> {
         let value: &str = found[place].ok_or("a parameter of the presigned form is missing")?;
         text_of(value).ok_or("a parameter of the presigned form is not text")
     };
-    if text(0)? != ALGORITHM {
-        return Err("algorithm is not AWS4-HMAC-SHA256");
-    }
+    let algorithm = algorithm::read(&text(0)?)?;
     let expiry = Expiry {
         date: text(2)?,
         secs: seconds(&text(3)?).ok_or("X-Amz-Expires is not a number from 1 to 604800")?,
     };
-    Presented::new(text(1)?, text(4)?, &text(5)?, Carrier::Query(expiry))
+    let carrier = Carrier::Query(expiry);
+    Presented::new(algorithm, text(1)?, text(4)?, &text(5)?, carrier)
 }
 
 /// The value of `X-Amz-Content-Sha256`, which some signers put here.
@@ -87,12 +87,29 @@ pub(super) fn parse(query: &str) -> Result<Presented<'_>, &'static str> {
 /// # Errors
 /// It is there twice.
 pub(super) fn content_sha256(query: &str) -> Result<Option<&str>, &'static str> {
+    once(query, CONTENT_SHA256).map_err(|Twice| "X-Amz-Content-Sha256 was sent twice")
+}
+
+/// The value of `X-Amz-Region-Set`, decoded.
+///
+/// # Errors
+/// It is absent, there twice, or not text.
+pub(super) fn region_set(query: &str) -> Result<Cow<'_, str>, &'static str> {
+    let value = once(query, REGION_SET).map_err(|Twice| "X-Amz-Region-Set was sent twice")?;
+    let value = value.ok_or("X-Amz-Region-Set is absent")?;
+    text_of(value).ok_or("X-Amz-Region-Set is not text")
+}
+
+struct Twice;
+
+/// The value of a parameter that may be there once.
+fn once<'q>(query: &'q str, name: &[u8]) -> Result<Option<&'q str>, Twice> {
     let mut values = query
         .split('&')
-        .filter(|piece| decodes_to(name_of(piece), CONTENT_SHA256))
+        .filter(|piece| decodes_to(name_of(piece), name))
         .map(|piece| piece.split_once('=').map_or("", |(_, value)| value));
     match (values.next(), values.next()) {
-        (_, Some(_)) => Err("X-Amz-Content-Sha256 was sent twice"),
+        (_, Some(_)) => Err(Twice),
         (value, None) => Ok(value),
     }
 }
@@ -112,7 +129,8 @@ pub fn strip(query: &str) -> Option<String> {
     }
     let rest = query.split('&').filter(|piece| {
         let name = name_of(piece);
-        place(name).is_none() && !decodes_to(name, SECURITY_TOKEN)
+        let beside = [SECURITY_TOKEN, REGION_SET];
+        place(name).is_none() && !beside.iter().any(|known| decodes_to(name, known))
     });
     Some(rest.collect::<Vec<_>>().join("&"))
 }

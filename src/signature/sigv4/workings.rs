@@ -21,7 +21,7 @@ pub(in crate::signature) fn workings(
     demand: &SigV4Demand,
 ) -> Result<Vec<Working>, Refusal> {
     let call = evidence.call;
-    let payload = Payload::of(call, presented.carrier(), demand, evidence.secure)?;
+    let payload = Payload::of(call, presented, demand, evidence.secure)?;
     let line = payload.canonical_line(evidence.body.as_head_says(call));
     let line = line.ok_or(Refusal::SignatureMalformed("the body is not there"))?;
     with_scratch(|scratch| {
@@ -33,8 +33,9 @@ pub(in crate::signature) fn workings(
         let mut all = vec![working(WorkingKind::CanonicalRequest, &scratch.request)];
         if let Ok(stamp) = Stamp::of(call, presented) {
             let hash = sha256(&scratch.request);
-            let scope = scope_of(&stamp, demand);
-            write_string_to_sign(&mut scratch.request, &stamp, &scope, &hash);
+            let algorithm = presented.algorithm();
+            let scope = scope_of(algorithm, &stamp, demand);
+            write_string_to_sign(&mut scratch.request, algorithm, &stamp, &scope, &hash);
             all.push(working(WorkingKind::StringToSign, &scratch.request));
         }
         Ok(all)

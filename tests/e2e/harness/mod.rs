@@ -3,6 +3,7 @@
 
 #![allow(dead_code)]
 
+pub mod changed;
 pub mod client;
 pub mod gateway;
 pub mod http2;
@@ -42,7 +43,14 @@ pub fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
-/// The Python that has botocore; `tests/prepare` makes it.
+/// Where the packages of npm are; `tests/prepare` installs them.
+pub fn node_home() -> std::path::PathBuf {
+    let home = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/node");
+    assert!(home.exists(), "run tests/prepare first, or make test");
+    home
+}
+
+/// The Python that has the signers of PyPI; `tests/prepare` makes it.
 pub fn python() -> std::path::PathBuf {
     let python = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/venv/bin/python");
     assert!(python.exists(), "run tests/prepare first, or make test");

@@ -2,17 +2,18 @@
 //! be sent byte by byte and changed on the way.
 
 use aws_lc_rs::hmac;
+use aws_sigv4::sign::v4a;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use countersign::clock::UtcTime;
-use countersign::config::SignatureProfile;
+use countersign::config::{SigV4Algorithm, SignatureProfile};
 use countersign::credential::Secret;
 use countersign::signature::{SigningRequest, sign};
 
 use super::gateway::{ID, REGION, SECRET, SERVICE};
 
 /// An HTTP/1.1 request for `localhost` in the making.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct Signed {
     pub method: &'static str,
     pub target: String,
@@ -39,9 +40,22 @@ impl Signed {
         hash: Option<&str>,
         body: &[u8],
     ) -> Self {
+        let credential = (id, secret, SigV4Algorithm::Hmac);
+        Self::with(credential, method, target, headers, hash, body)
+    }
+
+    pub fn with(
+        (id, secret, algorithm): (&str, &str, SigV4Algorithm),
+        method: &'static str,
+        target: &str,
+        headers: &[(&str, &str)],
+        hash: Option<&str>,
+        body: &[u8],
+    ) -> Self {
         let own = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
         let headers: Vec<(String, String)> = headers.iter().map(own).collect();
         let added = sign(&SigningRequest {
+            algorithm,
             method,
             target,
             authority: "localhost",
@@ -67,8 +81,20 @@ impl Signed {
     }
 
     pub fn field(&self, name: &str) -> &str {
-        let found = self.fields.iter().find(|(other, _)| other == name);
-        &found.expect("a field").1
+        self.find(name).expect("a field")
+    }
+
+    pub fn find(&self, name: &str) -> Option<&str> {
+        let mut fields = self.fields.iter();
+        let found = fields.find(|(other, _)| other.eq_ignore_ascii_case(name));
+        found.map(|(_, value)| value.as_str())
+    }
+
+    /// Changes the value of a field that is there.
+    pub fn set(&mut self, name: &str, value: &str) {
+        let mut fields = self.fields.iter_mut();
+        let found = fields.find(|(other, _)| other.eq_ignore_ascii_case(name));
+        value.clone_into(&mut found.expect("a field").1);
     }
 
     pub fn add(mut self, name: &str, value: &str) -> Self {
@@ -76,17 +102,17 @@ impl Signed {
         self
     }
 
-    /// The head, with `Content-Length` unless it is chunked.
+    /// The head, with `Content-Length` unless the fields say how long the body is.
     pub fn head(&self) -> Vec<u8> {
         let mut text = format!("{} {} HTTP/1.1\r\n", self.method, self.target);
         for (name, value) in &self.fields {
             text += &format!("{name}: {value}\r\n");
         }
-        let is_chunked = self
+        let is_framed = self
             .fields
             .iter()
-            .any(|(name, _)| name == "transfer-encoding");
-        if !self.body.is_empty() && !is_chunked {
+            .any(|(name, _)| name == "transfer-encoding" || name == "content-length");
+        if !self.body.is_empty() && !is_framed {
             text += &format!("content-length: {}\r\n", self.body.len());
         }
         (text + "\r\n").into_bytes()
@@ -113,25 +139,32 @@ pub fn in_chunks(target: &str, body: &[u8], piece: usize, mode: &str) -> Signed 
     if mode.ends_with("-TRAILER") {
         fields.push(("x-amz-trailer", "x-amz-checksum-crc32"));
     }
-    let mut request = Signed::by(ID, SECRET, "PUT", target, &fields, Some(mode), b"");
+    let algorithm = match mode.contains("ECDSA") {
+        true => SigV4Algorithm::Ecdsa,
+        false => SigV4Algorithm::Hmac,
+    };
+    let credential = (ID, SECRET, algorithm);
+    let mut request = Signed::with(credential, "PUT", target, &fields, Some(mode), b"");
+    let authorization = request.field("authorization");
+    let words = |key: &str| authorization.split(key).nth(1).expect("a key");
+    let scope = words("Credential=").split(',').next().expect("a scope");
+    let scope = scope.split_once('/').expect("a day").1.to_owned();
+    let mut previous = Some(words("Signature=").to_owned());
     let date = request.field("x-amz-date").to_owned();
-    let scope = format!("{}/{REGION}/{SERVICE}/aws4_request", &date[..8]);
-    let mut previous = request
-        .field("authorization")
-        .rsplit('=')
-        .next()
-        .map(str::to_owned);
-    let key = [&date[..8], REGION, SERVICE, "aws4_request"]
-        .iter()
-        .fold(format!("AWS4{SECRET}").into_bytes(), |key, part| {
-            mac(&key, part.as_bytes())
-        });
+    let sign_text = chunk_signer(algorithm, &date[..8]);
+    let token = match algorithm {
+        SigV4Algorithm::Hmac => "AWS4-HMAC-SHA256",
+        SigV4Algorithm::Ecdsa => "AWS4-ECDSA-P256-SHA256",
+    };
     let mut sign = |kind: &str, hashes: &str| {
         let before = previous.take().expect("a signature");
-        let text = format!("AWS4-HMAC-SHA256-{kind}\n{date}\n{scope}\n{before}\n{hashes}");
-        let signature = hex(&mac(&key, text.as_bytes()));
+        let text = format!("{token}-{kind}\n{date}\n{scope}\n{before}\n{hashes}");
+        let signature = sign_text(&text);
         previous = Some(signature.clone());
-        signature
+        match algorithm {
+            SigV4Algorithm::Hmac => signature,
+            SigV4Algorithm::Ecdsa => format!("{signature:*<144}"),
+        }
     };
     let is_signed = !mode.contains("UNSIGNED");
     for chunk in body.chunks(piece).chain([&b""[..]]) {
@@ -161,6 +194,24 @@ pub fn in_chunks(target: &str, body: &[u8], piece: usize, mode: &str) -> Signed 
     }
     request.body.extend_from_slice(b"\r\n");
     request
+}
+
+/// What signs a chunk's text: SigV4a's by the crate of AWS, which knows nothing of chunks.
+fn chunk_signer(algorithm: SigV4Algorithm, day: &str) -> Box<dyn Fn(&str) -> String> {
+    match algorithm {
+        SigV4Algorithm::Hmac => {
+            let start = format!("AWS4{SECRET}").into_bytes();
+            let parts = [day, REGION, SERVICE, "aws4_request"];
+            let key = parts
+                .iter()
+                .fold(start, |key, part| mac(&key, part.as_bytes()));
+            Box::new(move |text| hex(&mac(&key, text.as_bytes())))
+        }
+        SigV4Algorithm::Ecdsa => {
+            let key = v4a::generate_signing_key(ID, SECRET).as_ref().to_vec();
+            Box::new(move |text| v4a::calculate_signature(&key, text.as_bytes()))
+        }
+    }
 }
 
 fn mac(key: &[u8], text: &[u8]) -> Vec<u8> {

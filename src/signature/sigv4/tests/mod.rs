@@ -1,6 +1,8 @@
 //! A signed request to judge, whole or changed: what must verify, and what must not.
 
+mod asymmetric;
 mod chunked;
+mod modes;
 mod presigned;
 mod refused;
 mod verified;
@@ -9,7 +11,7 @@ use std::sync::Arc;
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 
-use crate::call::{Call, Parts};
+use crate::call::{Call, Malformed, Parts};
 use crate::clock::UtcTime;
 use crate::config::{MAX_EXPIRES_SECS, SigV4Demand, SignatureProfile};
 use crate::credential::{Credential, CredentialStore, Secret};
@@ -43,6 +45,7 @@ fn ring(other: Option<(&str, &str)>) -> KeyRing {
 
 fn demand(profile: SignatureProfile, service: &str) -> SigV4Demand {
     SigV4Demand {
+        algorithms: vec![SigV4Algorithm::Hmac],
         profile,
         service: service.to_owned(),
         region: "us-east-1".to_owned(),
@@ -113,7 +116,29 @@ impl Request {
     }
 
     fn sign(&mut self, headers: &[(String, String)], hash: Option<&str>) {
-        let signed = sign(&SigningRequest {
+        let secret = Secret::new(SECRET.to_owned());
+        let signed = sign(&self.to_sign(&secret, headers, hash));
+        for (name, value) in signed.unwrap() {
+            self.set(&name, &value);
+        }
+    }
+
+    /// Signs in the query, for 900 seconds.
+    fn presign(&mut self, headers: &[(String, String)], hash: Option<&str>) {
+        let secret = Secret::new(SECRET.to_owned());
+        self.target = presign(&self.to_sign(&secret, headers, hash), 900).unwrap();
+        self.demand.max_expires_secs = Some(900);
+    }
+
+    /// By the first algorithm that the demand takes.
+    fn to_sign<'a>(
+        &'a self,
+        secret: &'a Secret,
+        headers: &'a [(String, String)],
+        hash: Option<&str>,
+    ) -> SigningRequest<'a> {
+        SigningRequest {
+            algorithm: self.demand.algorithms[0],
             method: self.method,
             target: &self.target,
             authority: &self.authority,
@@ -124,11 +149,8 @@ impl Request {
             region: &self.demand.region,
             service: &self.demand.service,
             id: ID,
-            secret: &Secret::new(SECRET.to_owned()),
+            secret,
             now: UtcTime::from_unix(NOW),
-        });
-        for (name, value) in signed.unwrap() {
-            self.set(&name, &value);
         }
     }
 
@@ -155,14 +177,25 @@ impl Request {
     }
 
     fn judge(&self) -> Result<Option<Verdict>, Refusal> {
-        let call = Call::admit(&Parts {
+        Ok(self.outcome()?.map(|outcome| match outcome {
+            Outcome::Verified(verified) => Verdict::Verified(verified.duty),
+            Outcome::NeedsBody => Verdict::NeedsBody,
+            Outcome::NeedsAnswer(_) => unreachable!("SigV4 asks nobody"),
+        }))
+    }
+
+    fn call(&self) -> Result<Call<'_>, Malformed> {
+        Call::admit(&Parts {
             method: self.method,
             target: self.target.as_bytes(),
             authority: Some(&self.authority),
             headers: &self.headers,
             ended: self.body.is_empty() && self.known.is_none(),
-        });
-        let call = call.expect("the test's request is one");
+        })
+    }
+
+    fn outcome(&self) -> Result<Option<Outcome>, Refusal> {
+        let call = self.call().expect("the test's request is one");
         let known = self.known.unwrap_or(match self.body.is_empty() {
             true => KnownBody::Empty,
             false => KnownBody::Unread,
@@ -177,18 +210,8 @@ impl Request {
             secure: self.secure,
             now,
         };
-        verify(
-            &presented,
-            &evidence,
-            &self.demand,
-            &ring(self.credential),
-            true,
-        )
-        .map(|outcome| match outcome {
-            Outcome::Verified(verified) => Some(Verdict::Verified(verified.duty)),
-            Outcome::NeedsBody => Some(Verdict::NeedsBody),
-            Outcome::NeedsAnswer(_) => unreachable!("SigV4 asks nobody"),
-        })
+        let keys = ring(self.credential);
+        verify(&presented, &evidence, &self.demand, &keys, true).map(Some)
     }
 
     #[track_caller]

@@ -81,7 +81,7 @@ fn what_botocore_signs_verifies() {
             request.set("x-amz-content-sha256", hash);
         }
         request.body = body.as_bytes().to_vec();
-        request.known = (!body.is_empty()).then(|| KnownBody::Whole(body.as_bytes()));
+        request.known = (!body.is_empty()).then_some(KnownBody::Whole(body.as_bytes()));
         request.set(
             "authorization",
             &format!(
