@@ -1,10 +1,15 @@
 //! `signature` in a `[[policy]]`: which schemes it takes and how their signatures must be made.
 //! What holds for every scheme is here; what is one scheme's own is in its file.
 
+mod hmac;
 mod sigv4;
 
 use crate::document::Table;
 
+pub use hmac::{
+    HmacDemand, HmacEncoding, HmacForm, HmacHash, HmacPreset, HmacTimestamp, SignedPart,
+    SignedTemplate, TimestampPlace, TimestampUnit,
+};
 pub use sigv4::{MAX_EXPIRES_SECS, SigV4Demand, SignatureProfile, StreamingMode};
 
 /// How a signature must be made: in one of the schemes that are here, of which there is at
@@ -13,6 +18,8 @@ pub use sigv4::{MAX_EXPIRES_SECS, SigV4Demand, SignatureProfile, StreamingMode};
 pub struct SignatureDemand {
     /// AWS Signature Version 4 or 4a.
     pub sigv4: Option<SigV4Demand>,
+    /// An HMAC that the policy describes.
+    pub hmac: Option<HmacDemand>,
     /// The largest body that is held until it is checked, in bytes: of callers whose signature
     /// covers a body of which the head tells no hash.
     pub max_buffered_body_bytes: u64,
@@ -24,9 +31,10 @@ pub struct SignatureDemand {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Scheme {
     SigV4,
+    Hmac,
 }
 
-const SCHEMES: [(&str, Scheme); 1] = [("sigv4", Scheme::SigV4)];
+const SCHEMES: [(&str, Scheme); 2] = [("sigv4", Scheme::SigV4), ("hmac", Scheme::Hmac)];
 const MAX_BUFFERED_BODY_BYTES: u64 = 1 << 30;
 
 /// Reads the table.
@@ -36,13 +44,45 @@ pub(super) fn read(mut table: Table<'_>) -> SignatureDemand {
         .integer("max_buffered_body_bytes", 0..=MAX_BUFFERED_BODY_BYTES)
         .unwrap_or(1024 * 1024);
     let has = |scheme| schemes.as_ref().is_none_or(|found| found.contains(&scheme));
+    let refuse_replays = table.boolean("refuse_replays").unwrap_or(false);
     let demand = SignatureDemand {
+        hmac: read_hmac(&mut table, schemes.as_deref(), refuse_replays),
         sigv4: has(Scheme::SigV4).then(|| sigv4::read(&mut table, max_buffered_body_bytes)),
         max_buffered_body_bytes,
-        refuse_replays: table.boolean("refuse_replays").unwrap_or(false),
+        refuse_replays,
     };
     table.finish();
     demand
+}
+
+/// The table `hmac`, which is there exactly when the scheme is taken; with `schemes` unknown,
+/// neither is reported.
+fn read_hmac(
+    table: &mut Table<'_>,
+    schemes: Option<&[Scheme]>,
+    refuse_replays: bool,
+) -> Option<HmacDemand> {
+    const KEY: &str = "hmac";
+    let taken = schemes.map(|schemes| schemes.contains(&Scheme::Hmac));
+    match (taken, table.has(KEY)) {
+        (Some(true), false) => {
+            table.need(
+                KEY,
+                "write hmac = { preset = \"github\", credentials = [\"…\"] } or describe it",
+            );
+        }
+        (Some(false), true) => {
+            let text = format!(
+                "{} describes \"hmac\", which is not among its \"schemes\"; add it, or leave the table out",
+                table.label()
+            );
+            table.document().note(table.line_of(KEY), text);
+        }
+        _ => {}
+    }
+    let below = table.table(KEY)?;
+    let demand = hmac::read(below, refuse_replays);
+    taken.unwrap_or(true).then_some(demand)
 }
 
 /// The schemes; `None` when none is named that there is, which is noted.
