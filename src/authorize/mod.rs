@@ -265,7 +265,9 @@ impl Authorizer {
     ) -> Option<(&ConsumerName, Vec<Working>)> {
         let demand = self.policy(hit).demand.signature()?;
         let presented = signature::present(evidence.call, demand).ok()??;
-        let consumer = self.consumers.explained(presented.credential_id())?;
+        let claimed = presented.credential_ids(demand);
+        let mut claimed = claimed.into_iter();
+        let consumer = claimed.find_map(|id| self.consumers.explained(id))?;
         let workings = signature::workings(&presented, evidence, demand).ok()?;
         Some((consumer, workings))
     }

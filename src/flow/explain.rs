@@ -6,7 +6,9 @@ use std::fmt::Write as _;
 
 use crate::call::Call;
 use crate::clock::UtcTime;
-use crate::config::{Demand, Policy, Proof, SigV4Demand, SignatureDemand, SignatureProfile};
+use crate::config::{
+    Demand, HmacDemand, Policy, Proof, SigV4Demand, SignatureDemand, SignatureProfile,
+};
 use crate::identity::{Caller, Identity, Shown};
 use crate::refusal::Refusal;
 use crate::signature::{Evidence, KnownBody, Working};
@@ -175,12 +177,21 @@ fn proofs(proof: &Proof, joint: &str) -> String {
 }
 
 fn signature(demand: &SignatureDemand) -> String {
-    let schemes = [demand.sigv4.as_ref().map(sigv4)];
+    let schemes = [
+        demand.sigv4.as_ref().map(sigv4),
+        demand.hmac.as_ref().map(hmac),
+    ];
     schemes
         .into_iter()
         .flatten()
         .collect::<Vec<_>>()
         .join(" or ")
+}
+
+fn hmac(demand: &HmacDemand) -> String {
+    // Line breaks in the template would break the line.
+    let signed = demand.signed.to_string().escape_debug().to_string();
+    format!("an HMAC in {} of \"{signed}\"", demand.header)
 }
 
 fn sigv4(demand: &SigV4Demand) -> String {

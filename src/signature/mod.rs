@@ -4,6 +4,7 @@
 
 mod body;
 mod compare;
+mod hmac;
 mod keys;
 mod sigv4;
 mod workings;
@@ -16,6 +17,7 @@ use crate::refusal::Refusal;
 
 pub use body::{BodyDuty, KnownBody};
 pub use compare::{Comparison, Difference, compare};
+pub use hmac::{HmacSigningRequest, sign as sign_hmac};
 pub use keys::KeyRing;
 pub use sigv4::{ChunkedBody, ChunkedDuty, SignError, SigningRequest, sign, strip_presigned};
 pub use workings::{Working, WorkingKind, for_log, workings};
@@ -38,13 +40,17 @@ pub struct Evidence<'a> {
 pub enum Presented<'a> {
     /// AWS Signature Version 4.
     SigV4(sigv4::Presented<'a>),
+    /// An HMAC that the policy describes.
+    Hmac(hmac::Presented<'a>),
 }
 
 impl Presented<'_> {
-    /// The id of the credential that it claims to be of.
-    pub fn credential_id(&self) -> &str {
-        match self {
-            Self::SigV4(presented) => presented.credential_id(),
+    /// The ids of the credentials of which it claims to be: most schemes name one.
+    pub fn credential_ids<'s>(&'s self, demand: &'s SignatureDemand) -> Vec<&'s str> {
+        match (self, &demand.hmac) {
+            (Self::SigV4(presented), _) => vec![presented.credential_id()],
+            (Self::Hmac(presented), Some(demand)) => presented.credential_ids(demand),
+            (Self::Hmac(_), None) => Vec::new(),
         }
     }
 }
@@ -82,12 +88,19 @@ pub fn present<'a>(
     call: &Call<'a>,
     demand: &SignatureDemand,
 ) -> Result<Option<Presented<'a>>, Refusal> {
-    let Some(presented) = sigv4::present(call)? else {
-        return Ok(None);
+    let sigv4 = sigv4::present(call)?.map(Presented::SigV4);
+    // What an HMAC looks like, only a policy says.
+    let hmac = match &demand.hmac {
+        Some(hmac) => hmac::present(call, hmac)?.map(Presented::Hmac),
+        None => None,
     };
-    match &demand.sigv4 {
-        Some(_) => Ok(Some(Presented::SigV4(presented))),
-        None => Err(Refusal::SignatureMalformed("the policy takes no SigV4")),
+    let mut found = sigv4.into_iter().chain(hmac);
+    match (found.next(), found.next()) {
+        (Some(_), Some(_)) => Err(Refusal::SignatureMalformed("two signatures")),
+        (Some(Presented::SigV4(_)), None) if demand.sigv4.is_none() => {
+            Err(Refusal::SignatureMalformed("the policy takes no SigV4"))
+        }
+        (found, _) => Ok(found),
     }
 }
 
@@ -110,6 +123,10 @@ pub fn verify(
         Presented::SigV4(presented) => {
             let sigv4 = demand.sigv4.as_ref().ok_or(NOT_TAKEN)?;
             sigv4::verify(presented, evidence, sigv4, keys, demand.refuse_replays)
+        }
+        Presented::Hmac(presented) => {
+            let hmac = demand.hmac.as_ref().ok_or(NOT_TAKEN)?;
+            hmac::verify(presented, evidence, hmac, keys, demand.refuse_replays)
         }
     }
 }

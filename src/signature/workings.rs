@@ -7,7 +7,10 @@ use std::fmt::Write as _;
 use crate::config::SignatureDemand;
 use crate::refusal::Refusal;
 
-use super::{Evidence, Presented, sigv4};
+use super::{Evidence, Presented, hmac, sigv4};
+
+/// Bytes of a signed text that are shown; a body may be longer.
+pub(super) const MAX_SIGNED_TEXT: usize = 64 * 1024;
 
 /// One text on the way from a request to its signature.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,6 +28,8 @@ pub enum WorkingKind {
     CanonicalRequest,
     /// AWS SigV4 "Create a string to sign".
     StringToSign,
+    /// What an HMAC is made of.
+    SignedText,
 }
 
 impl WorkingKind {
@@ -33,6 +38,7 @@ impl WorkingKind {
         match self {
             Self::CanonicalRequest => "canonical request",
             Self::StringToSign => "string to sign",
+            Self::SignedText => "signed text",
         }
     }
 }
@@ -47,9 +53,15 @@ pub fn workings(
     evidence: &Evidence<'_>,
     demand: &SignatureDemand,
 ) -> Result<Vec<Working>, Refusal> {
-    match (presented, &demand.sigv4) {
-        (Presented::SigV4(presented), Some(demand)) => sigv4::workings(presented, evidence, demand),
-        (Presented::SigV4(_), None) => Ok(Vec::new()),
+    match presented {
+        Presented::SigV4(presented) => match &demand.sigv4 {
+            Some(demand) => sigv4::workings(presented, evidence, demand),
+            None => Ok(Vec::new()),
+        },
+        Presented::Hmac(presented) => match &demand.hmac {
+            Some(demand) => hmac::workings(presented, evidence, demand),
+            None => Ok(Vec::new()),
+        },
     }
 }
 

@@ -16,7 +16,7 @@ pub(super) fn cause(
     let (mine, other) = (ours.unwrap_or_default(), theirs.unwrap_or_default());
     match kind {
         WorkingKind::CanonicalRequest => in_request(place, mine, other),
-        WorkingKind::StringToSign => in_string(place.at, mine, other),
+        _ => in_string(place.at, mine, other),
     }
 }
 

@@ -47,7 +47,7 @@ pub struct SigningRequest<'a> {
 /// Why a request cannot be signed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the request cannot be signed: {0}")]
-pub struct SignError(&'static str);
+pub struct SignError(pub(in crate::signature) &'static str);
 
 /// Signs: the fields to add, `authorization` last.
 ///
