@@ -20,6 +20,7 @@ use zeroize::Zeroizing;
 
 use crate::clock::UtcTime;
 use crate::document::Document;
+use crate::key::VerifyingKey;
 use crate::names::{ConsumerName, CredentialId, PolicyName};
 use crate::problem::{Problems, suggestion};
 
@@ -52,6 +53,8 @@ impl fmt::Debug for Secret {
 pub enum Key {
     /// A secret access key, from which SigV4's signing keys are derived.
     Aws(Secret),
+    /// A key of RFC 9421.
+    Message(VerifyingKey),
     /// A secret whose bytes are the key of an HMAC (RFC 2104) that the policy describes.
     Hmac(Secret),
 }
@@ -61,6 +64,7 @@ impl Key {
     pub fn scheme(&self) -> &'static str {
         match self {
             Self::Aws(_) => "sigv4",
+            Self::Message(_) => "rfc9421",
             Self::Hmac(_) => "hmac",
         }
     }
@@ -104,7 +108,7 @@ impl Credential {
     pub fn secret_access_key(&self) -> Option<&Secret> {
         match &self.key {
             Key::Aws(secret) => Some(secret),
-            Key::Hmac(_) => None,
+            Key::Message(_) | Key::Hmac(_) => None,
         }
     }
 

@@ -36,6 +36,7 @@ pub mod bundle;
 pub mod clock;
 pub mod digest;
 pub mod document;
+pub mod key;
 pub mod method;
 pub mod names;
 pub mod pattern;

@@ -34,7 +34,7 @@ pub enum Refusal {
     /// The authority is not the one for which the TLS connection was made (RFC 9110 §15.5.20).
     Misdirected,
     /// The route needs a signature and the request has none.
-    SignatureRequired,
+    SignatureRequired(Arc<Challenge>),
     /// The signature cannot be read, or covers less than it must.
     SignatureMalformed(&'static str),
     /// The signature is for another region or service.
@@ -50,6 +50,8 @@ pub enum Refusal {
     SignatureReplayed,
     /// It cannot be told whether the signature was used before.
     ReplayMemoryUnavailable(&'static str),
+    /// STS, which would say whose a token is, cannot be asked.
+    PrincipalUnavailable(&'static str),
     /// The signature leaves the body uncovered in a way that the policy does not allow.
     PayloadModeRefused,
     /// The body is not the one that was signed.
@@ -62,6 +64,8 @@ pub enum Refusal {
     BodyTooLarge,
     /// The body stopped arriving.
     BodyTimeout,
+    /// The gateway cannot sign the request for the upstream.
+    UpstreamNotSigned(&'static str),
     /// No target could be reached.
     UpstreamUnreachable,
     /// The target broke off, or answered what is not HTTP.
@@ -70,6 +74,15 @@ pub enum Refusal {
     UpstreamTimeout,
     /// The gateway itself failed.
     Internal(&'static str),
+}
+
+/// What a 401 asks for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Challenge {
+    /// The value of `WWW-Authenticate` (RFC 9110 §11.6.1).
+    pub www_authenticate: String,
+    /// The value of `Accept-Signature` (RFC 9421 §5.1), where such signatures are taken.
+    pub accept_signature: Option<String>,
 }
 
 impl Refusal {
@@ -86,7 +99,7 @@ impl Refusal {
             Self::CertificateUntrusted(_) => "certificate_untrusted",
             Self::CertificateUnknown => "certificate_unknown",
             Self::Misdirected => "misdirected_request",
-            Self::SignatureRequired => "signature_required",
+            Self::SignatureRequired(_) => "signature_required",
             Self::SignatureMalformed(_) => "signature_malformed",
             Self::SignatureScope => "signature_scope",
             Self::SignatureExpired => "signature_expired",
@@ -94,12 +107,14 @@ impl Refusal {
             Self::SignatureMismatch(_) => "signature_mismatch",
             Self::SignatureReplayed => "signature_replayed",
             Self::ReplayMemoryUnavailable(_) => "replay_memory_unavailable",
+            Self::PrincipalUnavailable(_) => "principal_unavailable",
             Self::PayloadModeRefused => "payload_mode_refused",
             Self::BodyHashMismatch => "body_hash_mismatch",
             Self::ConsumerMismatch => "consumer_mismatch",
             Self::ConsumerNotAllowed => "consumer_not_allowed",
             Self::BodyTooLarge => "body_too_large",
             Self::BodyTimeout => "body_timeout",
+            Self::UpstreamNotSigned(_) => "upstream_not_signed",
             Self::UpstreamUnreachable => "upstream_unreachable",
             Self::UpstreamFailed => "upstream_failed",
             Self::UpstreamTimeout => "upstream_timeout",
@@ -111,7 +126,7 @@ impl Refusal {
     pub fn status(&self) -> u16 {
         match self {
             Self::Malformed(_) | Self::PathRefused(_) => 400,
-            Self::SignatureRequired => 401,
+            Self::SignatureRequired(_) => 401,
             Self::CertificateRequired
             | Self::CertificateUntrusted(_)
             | Self::CertificateUnknown
@@ -133,7 +148,8 @@ impl Refusal {
             Self::HeadersTooLarge => 431,
             Self::Internal(_) => 500,
             Self::UpstreamUnreachable | Self::UpstreamFailed => 502,
-            Self::ReplayMemoryUnavailable(_) => 503,
+            Self::ReplayMemoryUnavailable(_) | Self::PrincipalUnavailable(_) => 503,
+            Self::UpstreamNotSigned(_) => 503,
             Self::UpstreamTimeout => 504,
         }
     }
@@ -151,7 +167,7 @@ impl Refusal {
             Self::CertificateUntrusted(_) => "The client certificate is not trusted.",
             Self::CertificateUnknown => "The client certificate belongs to no consumer.",
             Self::Misdirected => "The connection was not made for this host.",
-            Self::SignatureRequired => "A request signature is required.",
+            Self::SignatureRequired(_) => "A request signature is required.",
             Self::SignatureMalformed(_) => "The request signature is malformed or incomplete.",
             Self::SignatureScope => "The signature is scoped to another region or service.",
             Self::SignatureExpired => "The signature has expired.",
@@ -161,12 +177,14 @@ impl Refusal {
             Self::ReplayMemoryUnavailable(_) => {
                 "It cannot be told whether the request signature was used before."
             }
+            Self::PrincipalUnavailable(_) => "It cannot be told who the caller is.",
             Self::PayloadModeRefused => "The signature must cover the body.",
             Self::BodyHashMismatch => "The body is not the one that was signed.",
             Self::ConsumerMismatch => "Certificate and signature are of different consumers.",
             Self::ConsumerNotAllowed => "The consumer may not use this route.",
             Self::BodyTooLarge => "The body is too large.",
             Self::BodyTimeout => "The body did not arrive in time.",
+            Self::UpstreamNotSigned(_) => "The request cannot be signed for the upstream.",
             Self::UpstreamUnreachable => "The upstream cannot be reached.",
             Self::UpstreamFailed => "The upstream failed.",
             Self::UpstreamTimeout => "The upstream did not answer in time.",
@@ -183,6 +201,8 @@ impl Refusal {
             | Self::SignatureMalformed(why)
             | Self::SignatureMismatch(why)
             | Self::ReplayMemoryUnavailable(why)
+            | Self::PrincipalUnavailable(why)
+            | Self::UpstreamNotSigned(why)
             | Self::Internal(why) => why,
             _ => "",
         }

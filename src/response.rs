@@ -7,13 +7,13 @@ use http::{HeaderName, HeaderValue, StatusCode, header};
 use pingora_http::ResponseHeader;
 
 use crate::names::RequestId;
-use crate::refusal::Refusal;
+use crate::refusal::{Challenge, Refusal};
 
 /// The field that carries a request's id, to the upstream and back to the caller.
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// What a 401 asks for (RFC 9110 §11.6.1 wants every 401 to say it).
-const CHALLENGE: HeaderValue = HeaderValue::from_static("AWS4-HMAC-SHA256");
+const ACCEPT_SIGNATURE: HeaderName = HeaderName::from_static("accept-signature");
+const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
 /// An answer that the gateway gives by itself.
@@ -28,7 +28,7 @@ pub struct Answer {
 pub fn refused(refusal: &Refusal, id: &RequestId) -> Answer {
     let mut fields = vec![(header::CONTENT_TYPE, JSON)];
     match refusal {
-        Refusal::SignatureRequired => fields.push((header::WWW_AUTHENTICATE, CHALLENGE)),
+        Refusal::SignatureRequired(challenge) => challenge_with(&mut fields, challenge),
         Refusal::MethodNotAllowed { allow } => {
             if let Ok(allow) = HeaderValue::from_str(allow) {
                 fields.push((header::ALLOW, allow));
@@ -39,6 +39,19 @@ pub fn refused(refusal: &Refusal, id: &RequestId) -> Answer {
     let status = StatusCode::from_u16(refusal.status());
     let status = status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     answer(status, fields, body_of(refusal, id), id)
+}
+
+fn challenge_with(fields: &mut Vec<(HeaderName, HeaderValue)>, challenge: &Challenge) {
+    let mut add = |name: HeaderName, text: &str| {
+        if let Ok(value) = HeaderValue::from_str(text) {
+            fields.push((name, value));
+        }
+    };
+    add(header::WWW_AUTHENTICATE, &challenge.www_authenticate);
+    if let Some(accepted) = &challenge.accept_signature {
+        add(ACCEPT_SIGNATURE, accepted);
+        fields.push((header::CACHE_CONTROL, NO_STORE));
+    }
 }
 
 /// An answer with these fields; `Content-Length` and the request's id are added.
@@ -96,7 +109,12 @@ mod tests {
     #[test]
     fn a_refusal_is_json_and_tells_its_code_and_the_requests_id() {
         let id = RequestIds::new(7).next();
-        let answer = refused(&Refusal::SignatureRequired, &id);
+        let challenge = Challenge {
+            www_authenticate: "AWS4-HMAC-SHA256".to_owned(),
+            accept_signature: Some("sig1=(\"@method\");created".to_owned()),
+        };
+        let answer = refused(&Refusal::SignatureRequired(challenge.into()), &id);
+        assert!(answer.header.headers.contains_key("accept-signature"));
         assert_eq!(answer.header.status, 401);
         assert!(answer.header.headers.contains_key("www-authenticate"));
         let body: serde_json::Value = serde_json::from_slice(&answer.body).expect("JSON");

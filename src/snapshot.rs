@@ -15,6 +15,7 @@ use crate::names::ListenerName;
 use crate::problem::Problems;
 use crate::replay::ReplayMemory;
 use crate::route::Routes;
+use crate::signature::rfc9421;
 use crate::tls::TlsGeneration;
 
 /// One compiled configuration.
@@ -56,6 +57,7 @@ impl Snapshot {
         let store = file
             .as_ref()
             .and_then(|file| merge(&config, file, &fetched).map_err(&mut noted).ok());
+        check_policies(&config, &mut problems);
         let listeners = open_listeners(&config, previous, &mut problems);
         let integrations = Integrations::open(&config)
             .map_err(|found| problems.extend(found))
@@ -150,6 +152,20 @@ impl Snapshot {
     /// The listeners, in no order.
     pub fn listeners(&self) -> impl Iterator<Item = &ListenerSnapshot> {
         self.listeners.values()
+    }
+}
+
+/// Notes what a policy demands and no request could have.
+fn check_policies(config: &Config, problems: &mut Problems) {
+    for policy in &config.policies {
+        let signature = policy.demand.signature();
+        let Some(demand) = signature.and_then(|demand| demand.rfc9421.as_ref()) else {
+            continue;
+        };
+        if let Err(why) = rfc9421::check_demand(demand) {
+            let text = format!("\"rfc9421\" of policy \"{}\": {why}", policy.name);
+            problems.add(&config.file, demand.line, text);
+        }
     }
 }
 

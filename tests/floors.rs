@@ -28,6 +28,7 @@ const FLOORS: &[(&str, u8)] = &[
     ("clock", 1),
     ("digest", 1),
     ("document", 1),
+    ("key", 1),
     ("method", 1),
     ("names", 1),
     ("pattern", 1),

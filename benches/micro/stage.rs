@@ -106,7 +106,7 @@ impl Stage {
                 now,
             ),
             snapshot: Snapshot::build(config, Vec::new(), None).expect("a snapshot"),
-            keys: KeyRing::new(Arc::new(store)),
+            keys: KeyRing::new(Arc::new(store), Arc::default()),
             identity: Identity::parse(&certificate).expect("an identity"),
             demand,
             certificate,

@@ -54,7 +54,7 @@ fuzz_target!(|input: (&str, &[u8], &[u8], bool)| {
         "CSFUZZ",
         Secret::new("a secret that no fuzzer finds".to_owned()),
     )]);
-    let keys = KeyRing::new(Arc::new(store));
+    let keys = KeyRing::new(Arc::new(store), Arc::default());
     let now = UtcTime::from_unix(1_440_938_160);
     let evidence = Evidence {
         call: &call,

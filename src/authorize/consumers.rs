@@ -11,6 +11,7 @@ use crate::names::{ConsumerName, CredentialId};
 pub(super) struct Consumers {
     certificates: Vec<(CertificateMatch, ConsumerName)>,
     credentials: HashMap<CredentialId, ConsumerName>,
+    principals: Vec<(String, ConsumerName)>,
     /// Those whose refused signatures are explained in the log.
     explained: HashSet<ConsumerName>,
 }
@@ -25,9 +26,14 @@ impl Consumers {
             let one = |id: &CredentialId| (id.clone(), consumer.name.clone());
             consumer.credentials.iter().map(one).collect::<Vec<_>>()
         });
+        let principals = consumers.iter().flat_map(|consumer| {
+            let one = |arn: &String| (arn.clone(), consumer.name.clone());
+            consumer.principals.iter().map(one).collect::<Vec<_>>()
+        });
         Self {
             certificates: certificates.collect(),
             credentials: credentials.collect(),
+            principals: principals.collect(),
             explained: consumers
                 .iter()
                 .filter(|consumer| consumer.explain_refusals)
@@ -49,6 +55,17 @@ impl Consumers {
         self.credentials.get(id)
     }
 
+    /// A principal that fits two consumers is nobody's, as with certificates.
+    pub(super) fn by_principal(&self, arn: &str) -> Option<&ConsumerName> {
+        let fitting = self
+            .principals
+            .iter()
+            .filter(|(form, _)| is_like(form, arn));
+        let mut fitting = fitting.map(|(_, name)| name);
+        let first = fitting.next()?;
+        fitting.all(|other| other == first).then_some(first)
+    }
+
     /// A certificate that fits two consumers is nobody's: which one was meant is a guess.
     pub(super) fn by_certificate(&self, identity: &Identity) -> Option<&ConsumerName> {
         let mut fitting = self
@@ -59,6 +76,20 @@ impl Consumers {
         let first = fitting.next()?;
         fitting.all(|other| other == first).then_some(first)
     }
+}
+
+/// Whether `text` is like `form`, in which `*` is any run of characters but `:`.
+fn is_like(form: &str, text: &str) -> bool {
+    let Some((before, rest)) = form.split_once('*') else {
+        return form == text;
+    };
+    let Some(text) = text.strip_prefix(before) else {
+        return false;
+    };
+    let reach = text.find(':').unwrap_or(text.len());
+    let ends = text.char_indices().map(|(at, _)| at).chain([text.len()]);
+    ends.take_while(|at| *at <= reach)
+        .any(|at| is_like(rest, &text[at..]))
 }
 
 fn fits(form: &CertificateMatch, identity: &Identity) -> bool {
@@ -80,4 +111,33 @@ fn fits(form: &CertificateMatch, identity: &Identity) -> bool {
         && form
             .public_key
             .is_none_or(|hash| hash == *identity.public_key())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_like;
+
+    #[test]
+    fn a_star_is_any_run_of_characters_within_one_part_of_an_arn() {
+        let role = "arn:aws:sts::123456789012:assumed-role/app/session";
+        for form in [
+            role,
+            "arn:aws:sts::123456789012:assumed-role/app/*",
+            "arn:aws:sts::123456789012:assumed-role/*/session",
+            "arn:aws:sts::123456789012:*",
+            "arn:aws:sts::123456789012:*/app/*",
+        ] {
+            assert!(is_like(form, role), "{form}");
+        }
+        for form in [
+            "arn:aws:sts::123456789012:assumed-role/app",
+            "arn:aws:sts::123456789012:assumed-role/ap/*",
+            "arn:aws:sts::*",
+            "arn:*:assumed-role/app/session",
+            "*",
+            "",
+        ] {
+            assert!(!is_like(form, role), "{form}");
+        }
+    }
 }

@@ -11,14 +11,16 @@ use std::sync::Arc;
 
 use crate::call::{Body, Call};
 use crate::clock::UtcTime;
-use crate::config::{Config, Demand, Policy, Proof, SignatureDemand};
+use crate::config::{Config, Demand, Policy, SignatureDemand};
 use crate::credential::{Credential, CredentialStore};
 use crate::identity::{Caller, Identity, Shown};
 use crate::names::ConsumerName;
-use crate::refusal::Refusal;
+use crate::refusal::{Challenge, Refusal};
 use crate::replay::{Answer, Entry, Remembered, ReplayMemory};
 use crate::route::Hit;
-use crate::signature::{self, BodyDuty, Evidence, KeyRing, KnownBody, Outcome, Verified, Working};
+use crate::signature::{
+    self, BodyDuty, Evidence, KeyRing, KnownBody, Outcome, Signer, Verified, Working,
+};
 
 use consumers::Consumers;
 use usage::Usage;
@@ -28,6 +30,8 @@ pub struct Authorizer {
     consumers: Consumers,
     /// The policy of each route, by the route's place in the configuration.
     policies: Vec<Arc<Policy>>,
+    /// What a 401 of each route asks for: of calls without content, and of those with it.
+    challenges: Vec<[Arc<Challenge>; 2]>,
     keys: KeyRing,
     usage: Usage,
     replay_memory: Arc<ReplayMemory>,
@@ -88,13 +92,22 @@ pub enum Verdict<'r> {
 
 /// What only somebody else can answer. Only [`Authorizer::check`] makes one.
 #[derive(Debug)]
-pub struct Question(Entry);
+pub struct Question(Asked);
+
+#[derive(Debug)]
+enum Asked {
+    /// The memory of used signatures.
+    Replay(Entry),
+    /// STS, whose a token is.
+    Principal(Box<signature::Question>),
+}
 
 /// What a signature came to.
 enum Signature {
     Absent,
     Right(ConsumerName, Verified),
     NeedsBody(u64),
+    NeedsAnswer(Question),
 }
 
 impl Authorizer {
@@ -109,16 +122,27 @@ impl Authorizer {
         let policies = config.policies.iter().cloned().map(Arc::new);
         let policies: Vec<Arc<Policy>> = policies.collect();
         let of_route = |name: &_| policies.iter().find(|policy| policy.name == *name);
+        let policies = config.routes.iter().map(|route| {
+            let policy = of_route(&route.policy).expect("Config::load checks the policy");
+            policy.clone()
+        });
+        let policies: Vec<Arc<Policy>> = policies.collect();
+        let challenges = policies.iter().map(|policy| {
+            [false, true].map(|has_content| {
+                let signature = policy.demand.signature();
+                let challenge = signature.map(|one| signature::challenge(one, has_content));
+                Arc::new(challenge.unwrap_or_default())
+            })
+        });
         Self {
             consumers: Consumers::new(&config.consumers),
-            policies: config
-                .routes
-                .iter()
-                .map(|route| of_route(&route.policy).expect("Config::load checks the policy"))
-                .cloned()
-                .collect(),
+            challenges: challenges.collect(),
+            policies,
             usage: Usage::new(&store, previous.map(|before| &before.usage)),
-            keys: KeyRing::new(store),
+            keys: KeyRing::new(
+                store,
+                previous.map_or_else(Arc::default, |before| before.keys.principals().clone()),
+            ),
             replay_memory,
         }
     }
@@ -177,18 +201,22 @@ impl Authorizer {
             None => Signature::Absent,
         };
         if all && proof.signature.is_some() && matches!(signature, Signature::Absent) {
-            return Err(Refusal::SignatureRequired);
+            return Err(self.signature_required(&hit, evidence.call));
         }
         let verified = match signature {
             Signature::Absent => None,
             Signature::Right(consumer, verified) => Some((consumer, verified)),
             Signature::NeedsBody(limit) => return Ok(Verdict::NeedsBody { limit }),
+            Signature::NeedsAnswer(question) => return Ok(Verdict::Ask(question)),
         };
         let by_signature = verified.as_ref().map(|(consumer, _)| consumer);
         let consumer = match (by_certificate, by_signature) {
             (Some(one), Some(other)) if one != other => return Err(Refusal::ConsumerMismatch),
             (Some(consumer), _) | (None, Some(consumer)) => consumer.clone(),
-            (None, None) => return Err(nothing_shown(proof, caller)),
+            (None, None) if proof.signature.is_some() => {
+                return Err(self.signature_required(&hit, evidence.call));
+            }
+            (None, None) => return Err(nothing_shown(caller)),
         };
         if let Some(admitted) = &policy.consumers
             && !admitted.contains(&consumer)
@@ -207,13 +235,40 @@ impl Authorizer {
         if let Some(question) = self.check_replay(&verified, remembered, evidence.now)? {
             return Ok(Verdict::Ask(question));
         }
-        self.usage.note(&verified.credential, evidence.now);
+        if let Signer::Credential(id) = &verified.signer {
+            self.usage.note(id, evidence.now);
+        }
         Ok(permitted(hit, Some(consumer), verified.duty))
     }
 
-    /// Asks what a check could not answer by itself.
-    pub async fn ask(&self, question: Question, now: UtcTime) -> Remembered {
-        self.replay_memory.remember(question.0, now).await
+    /// Asks what a check could not answer by itself. What is to be shown to the next check is
+    /// handed back; what STS says is kept here.
+    ///
+    /// # Errors
+    /// STS cannot be asked.
+    pub async fn ask(
+        &self,
+        question: Question,
+        now: UtcTime,
+    ) -> Result<Option<Remembered>, Refusal> {
+        match question.0 {
+            Asked::Replay(entry) => Ok(Some(self.replay_memory.remember(entry, now).await)),
+            Asked::Principal(question) => {
+                let asked = self.keys.principals().ask(&question, now).await;
+                asked.map_err(Refusal::PrincipalUnavailable)?;
+                Ok(None)
+            }
+        }
+    }
+
+    /// What a 401 on this route says.
+    fn signature_required(&self, hit: &Hit<'_>, call: &Call<'_>) -> Refusal {
+        let [without, with] = &self.challenges[hit.index()];
+        let challenge = match call.body() {
+            Body::Empty => without,
+            Body::Length(_) | Body::Unknown => with,
+        };
+        Refusal::SignatureRequired(challenge.clone())
     }
 
     /// Remembers a signature of a policy that takes each only once: the last thing that can be
@@ -231,7 +286,7 @@ impl Authorizer {
         let asked = remembered.and_then(|remembered| remembered.answer_for(&entry));
         let at_once = || self.replay_memory.remember_at_once(&entry, now);
         let answer = match asked.or_else(|| at_once()?.answer_for(&entry)) {
-            None => return Ok(Some(Question(entry))),
+            None => return Ok(Some(Question(Asked::Replay(entry)))),
             Some(answer) => answer,
         };
         match answer {
@@ -250,7 +305,7 @@ impl Authorizer {
         evidence: &Evidence<'_>,
     ) -> Option<Result<Vec<Working>, Refusal>> {
         let demand = self.policy(hit).demand.signature()?;
-        match signature::present(evidence.call, demand) {
+        match signature::present(evidence.call, demand, &self.keys) {
             Ok(presented) => Some(signature::workings(&presented?, evidence, demand)),
             Err(refusal) => Some(Err(refusal)),
         }
@@ -264,7 +319,7 @@ impl Authorizer {
         evidence: &Evidence<'_>,
     ) -> Option<(&ConsumerName, Vec<Working>)> {
         let demand = self.policy(hit).demand.signature()?;
-        let presented = signature::present(evidence.call, demand).ok()??;
+        let presented = signature::present(evidence.call, demand, &self.keys).ok()??;
         let claimed = presented.credential_ids(demand);
         let mut claimed = claimed.into_iter();
         let consumer = claimed.find_map(|id| self.consumers.explained(id))?;
@@ -301,16 +356,26 @@ impl Authorizer {
         demand: &SignatureDemand,
         evidence: &Evidence<'_>,
     ) -> Result<Signature, Refusal> {
-        let Some(presented) = signature::present(evidence.call, demand)? else {
+        let Some(presented) = signature::present(evidence.call, demand, &self.keys)? else {
             return Ok(Signature::Absent);
         };
         match signature::verify(&presented, evidence, demand, &self.keys)? {
             Outcome::NeedsBody => Ok(Signature::NeedsBody(demand.max_buffered_body_bytes)),
+            Outcome::NeedsAnswer(question) => {
+                Ok(Signature::NeedsAnswer(Question(Asked::Principal(question))))
+            }
             Outcome::Verified(verified) => {
-                let consumer = self.consumers.by_credential(verified.credential.as_str());
-                let consumer = consumer.ok_or(Refusal::SignatureMismatch(
-                    "the signature is right, but no consumer claims its credential",
-                ))?;
+                let consumer = match &verified.signer {
+                    Signer::Credential(id) => self
+                        .consumers
+                        .by_credential(id.as_str())
+                        .ok_or("the signature is right, but no consumer claims its credential"),
+                    Signer::Principal(arn) => self
+                        .consumers
+                        .by_principal(arn)
+                        .ok_or("STS knows the caller, but its ARN is of no one consumer"),
+                };
+                let consumer = consumer.map_err(Refusal::SignatureMismatch)?;
                 Ok(Signature::Right(consumer.clone(), verified))
             }
         }
@@ -337,11 +402,10 @@ fn reads_first(duty: &BodyDuty, evidence: &Evidence<'_>) -> Option<u64> {
 }
 
 /// An `any_of` policy of which nothing was shown: say what would help.
-fn nothing_shown(proof: &Proof, caller: &Caller<'_>) -> Refusal {
-    match (&proof.signature, caller.certificate) {
-        (Some(_), _) => Refusal::SignatureRequired,
-        (None, Shown::Trusted(_)) => Refusal::CertificateUnknown,
-        (None, _) => Refusal::CertificateRequired,
+fn nothing_shown(caller: &Caller<'_>) -> Refusal {
+    match caller.certificate {
+        Shown::Trusted(_) => Refusal::CertificateUnknown,
+        _ => Refusal::CertificateRequired,
     }
 }
 

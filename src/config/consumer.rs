@@ -16,6 +16,9 @@ pub struct Consumer {
     pub certificates: Vec<CertificateMatch>,
     /// The credentials by which it is known; none is shared between consumers.
     pub credentials: Vec<CredentialId>,
+    /// The principals of AWS IAM by which it is known: ARNs, in which `*` is any run of
+    /// characters but `:`.
+    pub principals: Vec<String>,
     /// Whether the log shows what its refused signatures were checked against.
     pub explain_refusals: bool,
     /// The line of the configuration where it starts.
@@ -50,13 +53,15 @@ pub(super) fn read(root: &mut Table<'_>, has_store: bool) -> (Vec<Consumer>, Dec
     for mut table in root.tables("consumer") {
         let line = table.line();
         let name = names.name_of(&mut table).unwrap_or_default();
-        let nothing = !table.has("certificate") && !table.has("credentials");
+        let proofs = ["certificate", "credentials", "principals"];
+        let nothing = !proofs.iter().any(|key| table.has(key));
         let certificates = read_certificates(&mut table, &mut claims, &name);
         let credentials = read_credentials(&mut table, &mut claims, &name, has_store);
+        let principals = read_principals(&mut table);
         let explain_refusals = table.boolean("explain_refusals").unwrap_or(false);
         if nothing {
             let text = format!(
-                "{} has neither \"certificate\" nor \"credentials\"; write credentials = [] until it has a credential",
+                "{} has no \"certificate\", \"credentials\" or \"principals\"; write credentials = [] until it has a credential",
                 table.label()
             );
             table.document().note(line, text);
@@ -66,6 +71,7 @@ pub(super) fn read(root: &mut Table<'_>, has_store: bool) -> (Vec<Consumer>, Dec
             name: ConsumerName::new(name),
             certificates,
             credentials,
+            principals,
             explain_refusals,
             line,
         });
@@ -113,6 +119,29 @@ fn read_credentials(
     ids.into_iter()
         .map(|id| CredentialId::new(id.value))
         .collect()
+}
+
+/// ARNs, each of one account of AWS at least.
+fn read_principals(table: &mut Table<'_>) -> Vec<String> {
+    let document = table.document();
+    let texts = table.texts("principals").unwrap_or_default();
+    for text in &texts {
+        let parts: Vec<&str> = text.value.split(':').collect();
+        let is_arn = matches!(&parts[..], ["arn", partition, "iam" | "sts", "", account, name]
+            if !partition.contains('*')
+                && account.len() == 12
+                && account.bytes().all(|byte| byte.is_ascii_digit())
+                && !name.is_empty());
+        if !is_arn {
+            let problem = format!(
+                "principal \"{}\" of {} is no ARN with an account; write for example \"arn:aws:sts::123456789012:assumed-role/app/*\"",
+                text.value,
+                table.label()
+            );
+            document.note(text.line, problem);
+        }
+    }
+    texts.into_iter().map(|text| text.value).collect()
 }
 
 fn read_certificates(

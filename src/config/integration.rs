@@ -10,6 +10,7 @@ use http::{HeaderName, HeaderValue};
 use rustls_pki_types::ServerName;
 
 use crate::config::declared::Declared;
+use crate::config::outgoing::{self, Outgoing};
 use crate::config::request_limits::read_millis;
 use crate::document::{Placed, Table};
 use crate::names::IntegrationName;
@@ -53,6 +54,8 @@ pub struct HttpProxy {
     pub idle_timeout: Duration,
     /// Further targets that an idempotent request tries when one cannot be reached.
     pub connect_retries: usize,
+    /// The gateway's own signature of what it passes on.
+    pub sign: Option<Outgoing>,
 }
 
 /// A target: `host:port`.
@@ -131,6 +134,7 @@ fn read_proxy(table: &mut Table<'_>, base: &Path) -> HttpProxy {
         write_timeout: read_millis(table, "write_timeout_ms", millis(60_000)),
         idle_timeout: read_millis(table, "idle_timeout_ms", millis(55_000)),
         connect_retries: table.integer("connect_retries", 0..=5).unwrap_or(1),
+        sign: outgoing::read(table, base),
     }
 }
 

@@ -9,6 +9,7 @@ mod declared;
 mod endpoint;
 mod integration;
 mod listener;
+mod outgoing;
 mod policy;
 mod process;
 mod replay_memory;
@@ -27,6 +28,7 @@ pub use integration::{HttpProxy, Integration, IntegrationKind, Mock, TargetAddre
 pub use listener::{
     CertificateFiles, ClientCertificate, ClientCertificateMode, Listener, ListenerTls, TlsVersion,
 };
+pub use outgoing::{Outgoing, OutgoingRfc9421, OutgoingScheme, OutgoingSigV4};
 pub use policy::{Demand, Policy, Proof};
 pub use process::{AccessLog, Process};
 pub use replay_memory::{OnStoreDown, ReplayMemory, ReplayStore, StoreServer};
@@ -34,8 +36,8 @@ pub use request_limits::RequestLimits;
 pub use route::{Route, RouteHost, RouteMethods};
 pub use signature::{
     HmacDemand, HmacEncoding, HmacForm, HmacHash, HmacPreset, HmacTimestamp, MAX_EXPIRES_SECS,
-    SigV4Demand, SignatureDemand, SignatureProfile, SignedPart, SignedTemplate, StreamingMode,
-    TimestampPlace, TimestampUnit,
+    Rfc9421Demand, SigV4Demand, SignatureDemand, SignatureProfile, SignedPart, SignedTemplate,
+    StreamingMode, StsDemand, TimestampPlace, TimestampUnit,
 };
 
 /// A valid configuration. Paths in it are absolute or relative to the working directory:

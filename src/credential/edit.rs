@@ -93,7 +93,9 @@ const ROOM: usize = 64 * 1024;
 fn push_credential(text: &mut String, credential: &Credential) {
     text.push_str("[[credential]]\n");
     text.push_str(&format!("id = \"{}\"\n", credential.id));
-    let (Key::Aws(secret) | Key::Hmac(secret)) = &credential.key;
+    let (Key::Aws(secret) | Key::Hmac(secret)) = &credential.key else {
+        unreachable!("only secrets are made here");
+    };
     if !matches!(credential.key, Key::Aws(_)) {
         text.push_str(&format!("scheme = \"{}\"\n", credential.key.scheme()));
     }

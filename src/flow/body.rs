@@ -8,6 +8,7 @@ use aws_lc_rs::digest::{Context, SHA256};
 use bytes::{Bytes, BytesMut};
 
 use crate::refusal::Refusal;
+use crate::signature::rfc9421::DigestWatch;
 use crate::signature::{BodyDuty, ChunkedBody};
 
 /// The watch over one body.
@@ -23,6 +24,7 @@ pub struct BodyWatch {
 enum Proof {
     None,
     Sha256 { want: [u8; 32], hash: Context },
+    Digest(DigestWatch),
     Chunked(Box<ChunkedBody>),
 }
 
@@ -38,6 +40,7 @@ impl BodyWatch {
                     want: *want,
                     hash: Context::new(&SHA256),
                 },
+                BodyDuty::Digest(want) => Proof::Digest(DigestWatch::new(want)),
                 BodyDuty::Chunked(duty) => {
                     Proof::Chunked(Box::new(ChunkedBody::new((**duty).clone())))
                 }
@@ -70,6 +73,10 @@ impl BodyWatch {
                 hash.update(&chunk);
                 chunk
             }
+            Proof::Digest(watch) => {
+                watch.update(&chunk);
+                chunk
+            }
         };
         if !end {
             // An empty chunk must not release what is held.
@@ -79,18 +86,21 @@ impl BodyWatch {
             });
         }
         let held = std::mem::take(&mut self.held);
-        self.proof.end().map(|()| join(held, chunk))
+        std::mem::replace(&mut self.proof, Proof::None)
+            .end()
+            .map(|()| join(held, chunk))
     }
 }
 
 impl Proof {
-    fn end(&self) -> Result<(), Refusal> {
+    fn end(self) -> Result<(), Refusal> {
         match self {
             Self::None => Ok(()),
             Self::Sha256 { want, hash } => {
-                let hash = hash.clone().finish();
-                verify_slices_are_equal(hash.as_ref(), want).map_err(|_| Refusal::BodyHashMismatch)
+                let hash = hash.finish();
+                verify_slices_are_equal(hash.as_ref(), &want).map_err(|_| Refusal::BodyHashMismatch)
             }
+            Self::Digest(watch) => watch.finish(),
             Self::Chunked(body) if body.is_done() => Ok(()),
             Self::Chunked(_) => Err(Refusal::Malformed("the body ends before its last chunk")),
         }

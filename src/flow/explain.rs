@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 use crate::call::Call;
 use crate::clock::UtcTime;
 use crate::config::{
-    Demand, HmacDemand, Policy, Proof, SigV4Demand, SignatureDemand, SignatureProfile,
+    Demand, HmacDemand, Policy, Proof, SigV4Demand, SignatureDemand, SignatureProfile, StsDemand,
 };
 use crate::identity::{Caller, Identity, Shown};
 use crate::refusal::Refusal;
@@ -116,7 +116,7 @@ fn outcome(text: &mut String, snapshot: &Snapshot, call: &Call<'_>, showing: &Sh
         Ok(Decision::Ask(_)) => {
             let _ = writeln!(
                 text,
-                "outcome      served, unless the signature was used before"
+                "outcome      served, unless whoever must be asked says no"
             );
             true
         }
@@ -124,7 +124,7 @@ fn outcome(text: &mut String, snapshot: &Snapshot, call: &Call<'_>, showing: &Sh
             let _ = writeln!(text, "outcome      served when the signature is right");
             true
         }
-        Err(Refusal::SignatureRequired) => {
+        Err(Refusal::SignatureRequired(_)) => {
             let _ = writeln!(
                 text,
                 "outcome      served when it is signed; unsigned: 401 signature_required"
@@ -177,9 +177,13 @@ fn proofs(proof: &Proof, joint: &str) -> String {
 }
 
 fn signature(demand: &SignatureDemand) -> String {
+    let sts = |demand: &StsDemand| format!("an identity of AWS IAM for {}", demand.audience);
+    let message = demand.rfc9421.as_ref();
     let schemes = [
         demand.sigv4.as_ref().map(sigv4),
+        message.map(|_| "a signature of RFC 9421".to_owned()),
         demand.hmac.as_ref().map(hmac),
+        demand.sts.as_ref().map(sts),
     ];
     schemes
         .into_iter()

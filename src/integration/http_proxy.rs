@@ -20,6 +20,8 @@ use crate::digest::sha256;
 use crate::names::IntegrationName;
 use crate::problem::Problems;
 
+use super::outgoing::Signer;
+
 /// An upstream: a pool of targets behind one integration.
 pub struct Upstream {
     name: IntegrationName,
@@ -27,6 +29,8 @@ pub struct Upstream {
     next: AtomicUsize,
     host: Option<HeaderValue>,
     retries: usize,
+    secure: bool,
+    signer: Option<Signer>,
 }
 
 /// One request's tries at an upstream's targets.
@@ -57,7 +61,14 @@ impl Upstream {
             None
         });
         let template = |address: &SocketAddr| peer(*address, name, proxy, authorities.as_ref());
+        let signer = proxy.sign.as_ref().map(|sign| Signer::open(file, sign));
+        let signer = signer.transpose().unwrap_or_else(|found| {
+            problems.extend(found);
+            None
+        });
         problems.or_ok(()).map(|()| Self {
+            secure: proxy.tls.is_some(),
+            signer,
             name: name.clone(),
             peers: addresses.iter().map(template).collect(),
             next: AtomicUsize::new(0),
@@ -77,6 +88,16 @@ impl Upstream {
     /// The `Host` that the targets are sent; `None` when they are sent the caller's.
     pub fn host(&self) -> Option<&HeaderValue> {
         self.host.as_ref()
+    }
+
+    /// Whether the targets are spoken to over TLS.
+    pub fn is_secure(&self) -> bool {
+        self.secure
+    }
+
+    /// Signs what is passed on; `None` when nothing is.
+    pub fn signer(&self) -> Option<&Signer> {
+        self.signer.as_ref()
     }
 
     /// The peer of the next attempt: round robin for the first, then the neighbours.

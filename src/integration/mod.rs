@@ -3,6 +3,7 @@
 
 mod http_proxy;
 mod mock;
+mod outgoing;
 
 use std::sync::Arc;
 
@@ -14,6 +15,7 @@ use crate::signature::BodyDuty;
 
 pub use http_proxy::{Attempt, Upstream};
 pub use mock::MockAnswer;
+pub use outgoing::{NotSigned, OutgoingRequest, Signer};
 
 /// Every integration, by the place of the routes that it answers.
 pub struct Integrations {

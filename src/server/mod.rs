@@ -12,6 +12,7 @@ mod inbound;
 mod listener;
 mod listeners;
 pub mod origin;
+mod outgoing;
 mod proxy;
 mod refresh;
 mod request;

@@ -28,6 +28,7 @@ use crate::snapshot::Snapshot;
 use super::connection::Connection;
 use super::headers::{self, Passenger};
 use super::inbound;
+use super::outgoing;
 use super::request::Request;
 use super::state::State;
 
@@ -36,8 +37,9 @@ pub(super) struct Gateway {
     pub(super) state: Arc<State>,
 }
 
-/// Deciding, reading the body, deciding, asking, deciding.
-const MOST_ROUNDS: usize = 3;
+/// One decision more than what may have to be had for it: who calls, the body, and whether
+/// the signature was used before.
+const MOST_ROUNDS: usize = 4;
 /// Pingora's own timers run a little longer than ours, which tell what happened.
 const SPARE: Duration = Duration::from_secs(5);
 
@@ -147,6 +149,7 @@ impl ProxyHttp for Gateway {
         let certificate = certificate.filter(|_| plan.route().client_cert_header);
         let authority = authority_of(head).to_owned();
         let upstream = request.upstream();
+        let host = upstream.and_then(|upstream| upstream.host());
         headers::edit(
             head,
             &Passenger {
@@ -156,15 +159,27 @@ impl ProxyHttp for Gateway {
                 peer: connection.peer,
                 secure: connection.tls.is_some(),
                 authority: &authority,
-                host: upstream.and_then(|upstream| upstream.host()),
+                host,
                 trusted_peers: listener.map_or(&[][..], |one| &one.settings.trusted_peers),
                 certificate: certificate.map(|one| one.chain[0].as_ref()),
                 decoded_length: match plan.duty() {
                     BodyDuty::Chunked(duty) => Some(duty.decoded_length()),
-                    BodyDuty::None | BodyDuty::Sha256(_) => None,
+                    BodyDuty::None | BodyDuty::Sha256(_) | BodyDuty::Digest(_) => None,
                 },
             },
-        )
+        )?;
+        let Some(upstream) = upstream else {
+            return Ok(());
+        };
+        let host = host.and_then(|host| host.to_str().ok());
+        let sent_to = host.unwrap_or(&authority);
+        let hash = outgoing::body_hash(request);
+        let signed = outgoing::sign(head, upstream, sent_to, hash).await;
+        signed.map_err(|refusal| {
+            let status = ErrorType::HTTPStatus(refusal.status());
+            request.refusal = Some(refusal);
+            Error::explain(status, "the request was not signed").into_down()
+        })
     }
 
     async fn request_body_filter(
@@ -309,7 +324,8 @@ impl Gateway {
                     request.body = Some(inbound::read_whole(session, body, limit).await?);
                 }
                 Decision::Ask(question) => {
-                    remembered = Some(snapshot.authorizer().ask(question, now).await);
+                    let told = snapshot.authorizer().ask(question, now).await?;
+                    remembered = told.or(remembered);
                 }
             }
         }
@@ -388,6 +404,13 @@ async fn check_early(
     let length = length.and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
     let small = length.is_some_and(|length| length <= inbound::REPLAYED);
     let is_mock = matches!(plan.answer(), Answer::Mock(_));
+    let early = match (small, plan.duty(), outgoing::holds_body(plan)) {
+        (_, _, Some(limit)) => Some(limit),
+        (true, BodyDuty::Sha256(_) | BodyDuty::Digest(_) | BodyDuty::Chunked(_), None) => {
+            Some(inbound::REPLAYED)
+        }
+        _ => None,
+    };
     if is_mock {
         inbound::invite(session).await?;
         while let Some(chunk) = session
@@ -398,12 +421,12 @@ async fn check_early(
             watch.pass(chunk, false)?;
         }
         watch.pass(Bytes::new(), true)?;
-    } else if small && !matches!(plan.duty(), BodyDuty::None) {
+    } else if let Some(limit) = early {
         let body = match length {
             Some(length) => Body::Length(length),
             None => Body::Unknown,
         };
-        let whole = inbound::read_whole(session, body, inbound::REPLAYED).await?;
+        let whole = inbound::read_whole(session, body, limit).await?;
         request.body = Some(watch.pass(whole, true)?);
     } else {
         inbound::invite(session).await?;

@@ -3,6 +3,7 @@
 use crate::call::{Body, Call};
 use crate::digest::{EMPTY_HASH, sha256};
 
+use super::rfc9421::ContentDigest;
 use super::sigv4::ChunkedDuty;
 
 /// What is known of the body when the signature is judged.
@@ -25,6 +26,8 @@ pub enum BodyDuty {
     None,
     /// Its SHA-256 must be this one.
     Sha256([u8; 32]),
+    /// Each of these digests must be its own.
+    Digest(ContentDigest),
     /// It comes in AWS's chunks, which are to be checked and taken off.
     Chunked(Box<ChunkedDuty>),
 }

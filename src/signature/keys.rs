@@ -4,20 +4,24 @@
 use std::sync::Arc;
 
 use crate::clock::UtcTime;
-use crate::credential::{Credential, CredentialStore};
+use crate::credential::{Credential, CredentialStore, Key};
 
+use super::rfc9421::Found;
 use super::sigv4::SigningKeys;
+use super::sts::Principals;
 
 /// The credentials of a snapshot with what has been derived from them so far.
 pub struct KeyRing {
     store: Arc<CredentialStore>,
     pub(super) sigv4: SigningKeys,
+    pub(super) principals: Arc<Principals>,
 }
 
 impl KeyRing {
-    /// A ring with the credentials of `store` and no derived key yet.
-    pub fn new(store: Arc<CredentialStore>) -> Self {
+    /// A ring with the credentials of `store` and no derived key yet, and what STS has said.
+    pub fn new(store: Arc<CredentialStore>, principals: Arc<Principals>) -> Self {
         Self {
+            principals,
             sigv4: SigningKeys::new(&store),
             store,
         }
@@ -26,6 +30,23 @@ impl KeyRing {
     /// The credentials themselves.
     pub fn store(&self) -> &Arc<CredentialStore> {
         &self.store
+    }
+
+    /// The key of RFC 9421 that `id` names.
+    pub(super) fn message_key(&self, id: &str, now: UtcTime) -> Option<Found<'_>> {
+        let credential = self.store.find(id)?;
+        match &credential.key {
+            Key::Message(key) => Some(Found {
+                key,
+                live: credential.is_live(now),
+            }),
+            Key::Aws(_) | Key::Hmac(_) => None,
+        }
+    }
+
+    /// What STS has said, to be taken over by the next ring.
+    pub fn principals(&self) -> &Arc<Principals> {
+        &self.principals
     }
 
     /// Whether there is a credential with this id.

@@ -6,20 +6,25 @@ mod body;
 mod compare;
 mod hmac;
 mod keys;
+pub mod rfc9421;
 mod sigv4;
+mod sts;
 mod workings;
+
+use std::sync::Arc;
 
 use crate::call::Call;
 use crate::clock::UtcTime;
 use crate::config::SignatureDemand;
 use crate::names::CredentialId;
-use crate::refusal::Refusal;
+use crate::refusal::{Challenge, Refusal};
 
 pub use body::{BodyDuty, KnownBody};
 pub use compare::{Comparison, Difference, compare};
 pub use hmac::{HmacSigningRequest, sign as sign_hmac};
 pub use keys::KeyRing;
 pub use sigv4::{ChunkedBody, ChunkedDuty, SignError, SigningRequest, sign, strip_presigned};
+pub use sts::{Principals, Question};
 pub use workings::{Working, WorkingKind, for_log, workings};
 
 /// What is judged, and what is known around it.
@@ -36,40 +41,56 @@ pub struct Evidence<'a> {
 }
 
 /// A signature as a call presents it: parsed, and verified by nobody yet.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub enum Presented<'a> {
     /// AWS Signature Version 4.
     SigV4(sigv4::Presented<'a>),
+    /// An HTTP Message Signature.
+    Rfc9421(Box<rfc9421::Presented<'a>>),
     /// An HMAC that the policy describes.
     Hmac(hmac::Presented<'a>),
+    /// A presigned request to STS.
+    Sts(sts::Presented<'a>),
 }
 
 impl Presented<'_> {
-    /// The ids of the credentials of which it claims to be: most schemes name one.
+    /// The ids of the credentials of which it may be: most schemes name one.
     pub fn credential_ids<'s>(&'s self, demand: &'s SignatureDemand) -> Vec<&'s str> {
         match (self, &demand.hmac) {
             (Self::SigV4(presented), _) => vec![presented.credential_id()],
+            (Self::Rfc9421(presented), _) => vec![presented.credential_id()],
             (Self::Hmac(presented), Some(demand)) => presented.credential_ids(demand),
-            (Self::Hmac(_), None) => Vec::new(),
+            (Self::Hmac(_), None) | (Self::Sts(_), _) => Vec::new(),
         }
     }
 }
 
 /// What verifying came to, when nothing was refused.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub enum Outcome {
     /// The signature is right.
     Verified(Verified),
     /// It covers a body that is unread, and of which the head tells no hash: read it, up to the
     /// demand's `max_buffered_body_bytes`, and ask again with [`KnownBody::Whole`].
     NeedsBody,
+    /// STS must be asked whose it is; then ask again.
+    NeedsAnswer(Box<sts::Question>),
+}
+
+/// Who has signed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Signer {
+    /// Whoever holds the credential of this id.
+    Credential(CredentialId),
+    /// The principal of AWS IAM with this ARN.
+    Principal(Arc<str>),
 }
 
 /// A signature that is right.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Verified {
     /// Whose it is.
-    pub credential: CredentialId,
+    pub signer: Signer,
     /// What the body still owes.
     pub duty: BodyDuty,
     /// What tells this signature from every other one, made from what was signed: signatures
@@ -87,20 +108,49 @@ pub struct Verified {
 pub fn present<'a>(
     call: &Call<'a>,
     demand: &SignatureDemand,
+    keys: &KeyRing,
 ) -> Result<Option<Presented<'a>>, Refusal> {
-    let sigv4 = sigv4::present(call)?.map(Presented::SigV4);
-    // What an HMAC looks like, only a policy says.
-    let hmac = match &demand.hmac {
-        Some(hmac) => hmac::present(call, hmac)?.map(Presented::Hmac),
+    let aws = sigv4::present(call)?.map(Presented::SigV4);
+    let message = match &demand.rfc9421 {
+        Some(demand) => rfc9421::present(call, demand, |id| keys.holds(id))?,
         None => None,
     };
-    let mut found = sigv4.into_iter().chain(hmac);
-    match (found.next(), found.next()) {
-        (Some(_), Some(_)) => Err(Refusal::SignatureMalformed("two signatures")),
-        (Some(Presented::SigV4(_)), None) if demand.sigv4.is_none() => {
+    let message = message.map(|message| Presented::Rfc9421(Box::new(message)));
+    // What an HMAC looks like, only a policy says.
+    let hmac = match &demand.hmac {
+        Some(demand) => hmac::present(call, demand)?.map(Presented::Hmac),
+        None => None,
+    };
+    let token = demand.sts.as_ref().and_then(|sts| sts::present(call, sts));
+    let mut all = [aws, message, hmac, token.map(Presented::Sts)]
+        .into_iter()
+        .flatten();
+    let (first, second) = (all.next(), all.next());
+    match (&first, second, &demand.sigv4) {
+        (_, Some(_), _) => Err(Refusal::SignatureMalformed("two signatures")),
+        (Some(Presented::SigV4(_)), None, None) => {
             Err(Refusal::SignatureMalformed("the policy takes no SigV4"))
         }
-        (found, _) => Ok(found),
+        _ => Ok(first),
+    }
+}
+
+/// What a 401 asks for, by a call that has content or by one that has none.
+pub fn challenge(demand: &SignatureDemand, has_content: bool) -> Challenge {
+    let schemes = [
+        demand.sigv4.as_ref().map(|_| "AWS4-HMAC-SHA256"),
+        demand.sts.as_ref().map(|_| "Bearer"),
+    ];
+    let schemes: Vec<&str> = schemes.into_iter().flatten().collect();
+    let message = demand.rfc9421.as_ref();
+    Challenge {
+        // RFC 9110 §11.6.1 wants every 401 to say it, though RFC 9421 has no name for itself, and
+        // no more have the ways in which webhooks are signed.
+        www_authenticate: match schemes.is_empty() {
+            true => "Signature".to_owned(),
+            false => schemes.join(", "),
+        },
+        accept_signature: message.map(|demand| rfc9421::accept_signature(demand, has_content)),
     }
 }
 
@@ -124,9 +174,17 @@ pub fn verify(
             let sigv4 = demand.sigv4.as_ref().ok_or(NOT_TAKEN)?;
             sigv4::verify(presented, evidence, sigv4, keys, demand.refuse_replays)
         }
+        Presented::Rfc9421(presented) => {
+            let rfc9421 = demand.rfc9421.as_ref().ok_or(NOT_TAKEN)?;
+            rfc9421::judge(presented, evidence, rfc9421, keys, demand.refuse_replays)
+        }
         Presented::Hmac(presented) => {
             let hmac = demand.hmac.as_ref().ok_or(NOT_TAKEN)?;
             hmac::verify(presented, evidence, hmac, keys, demand.refuse_replays)
+        }
+        Presented::Sts(presented) => {
+            let sts = demand.sts.as_ref().ok_or(NOT_TAKEN)?;
+            sts::verify(presented, evidence, sts, keys, demand.refuse_replays)
         }
     }
 }

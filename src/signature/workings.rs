@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 use crate::config::SignatureDemand;
 use crate::refusal::Refusal;
 
-use super::{Evidence, Presented, hmac, sigv4};
+use super::{Evidence, Presented, hmac, rfc9421, sigv4};
 
 /// Bytes of a signed text that are shown; a body may be longer.
 pub(super) const MAX_SIGNED_TEXT: usize = 64 * 1024;
@@ -30,6 +30,8 @@ pub enum WorkingKind {
     StringToSign,
     /// What an HMAC is made of.
     SignedText,
+    /// RFC 9421 §2.5.
+    SignatureBase,
 }
 
 impl WorkingKind {
@@ -39,6 +41,7 @@ impl WorkingKind {
             Self::CanonicalRequest => "canonical request",
             Self::StringToSign => "string to sign",
             Self::SignedText => "signed text",
+            Self::SignatureBase => "signature base",
         }
     }
 }
@@ -53,15 +56,22 @@ pub fn workings(
     evidence: &Evidence<'_>,
     demand: &SignatureDemand,
 ) -> Result<Vec<Working>, Refusal> {
-    match presented {
-        Presented::SigV4(presented) => match &demand.sigv4 {
-            Some(demand) => sigv4::workings(presented, evidence, demand),
-            None => Ok(Vec::new()),
-        },
-        Presented::Hmac(presented) => match &demand.hmac {
-            Some(demand) => hmac::workings(presented, evidence, demand),
-            None => Ok(Vec::new()),
-        },
+    match (presented, &demand.sigv4, &demand.hmac) {
+        (Presented::SigV4(presented), Some(demand), _) => {
+            sigv4::workings(presented, evidence, demand)
+        }
+        (Presented::Hmac(presented), _, Some(demand)) => {
+            hmac::workings(presented, evidence, demand)
+        }
+        (Presented::Rfc9421(presented), ..) => {
+            let text = rfc9421::signature_base(presented, evidence.call, evidence.secure)?;
+            let kind = WorkingKind::SignatureBase;
+            Ok(vec![Working { kind, text }])
+        }
+        // A token signs nothing of the request that carries it.
+        (Presented::SigV4(_), None, _)
+        | (Presented::Hmac(_), _, None)
+        | (Presented::Sts(_), ..) => Ok(Vec::new()),
     }
 }
 

@@ -17,6 +17,7 @@ mod http2;
 mod lifecycle;
 mod limits;
 mod paths;
+mod principals;
 mod replay;
 mod replayed;
 mod signatures;

@@ -2,7 +2,9 @@
 //! What holds for every scheme is here; what is one scheme's own is in its file.
 
 mod hmac;
+mod rfc9421;
 mod sigv4;
+mod sts;
 
 use crate::document::Table;
 
@@ -10,7 +12,10 @@ pub use hmac::{
     HmacDemand, HmacEncoding, HmacForm, HmacHash, HmacPreset, HmacTimestamp, SignedPart,
     SignedTemplate, TimestampPlace, TimestampUnit,
 };
+pub use rfc9421::Rfc9421Demand;
 pub use sigv4::{MAX_EXPIRES_SECS, SigV4Demand, SignatureProfile, StreamingMode};
+pub(super) use sigv4::{PROFILES, read_scope};
+pub use sts::StsDemand;
 
 /// How a signature must be made: in one of the schemes that are here, of which there is at
 /// least one.
@@ -20,6 +25,10 @@ pub struct SignatureDemand {
     pub sigv4: Option<SigV4Demand>,
     /// An HMAC that the policy describes.
     pub hmac: Option<HmacDemand>,
+    /// HTTP Message Signatures.
+    pub rfc9421: Option<Rfc9421Demand>,
+    /// Identities of AWS IAM, delegated through STS.
+    pub sts: Option<StsDemand>,
     /// The largest body that is held until it is checked, in bytes: of callers whose signature
     /// covers a body of which the head tells no hash.
     pub max_buffered_body_bytes: u64,
@@ -31,10 +40,17 @@ pub struct SignatureDemand {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Scheme {
     SigV4,
+    Rfc9421,
     Hmac,
+    Sts,
 }
 
-const SCHEMES: [(&str, Scheme); 2] = [("sigv4", Scheme::SigV4), ("hmac", Scheme::Hmac)];
+const SCHEMES: [(&str, Scheme); 4] = [
+    ("sigv4", Scheme::SigV4),
+    ("rfc9421", Scheme::Rfc9421),
+    ("hmac", Scheme::Hmac),
+    ("sts", Scheme::Sts),
+];
 const MAX_BUFFERED_BODY_BYTES: u64 = 1 << 30;
 
 /// Reads the table.
@@ -43,11 +59,16 @@ pub(super) fn read(mut table: Table<'_>) -> SignatureDemand {
     let max_buffered_body_bytes = table
         .integer("max_buffered_body_bytes", 0..=MAX_BUFFERED_BODY_BYTES)
         .unwrap_or(1024 * 1024);
-    let has = |scheme| schemes.as_ref().is_none_or(|found| found.contains(&scheme));
     let refuse_replays = table.boolean("refuse_replays").unwrap_or(false);
+    let hmac = read_hmac(&mut table, schemes.as_deref(), refuse_replays);
+    // Where no scheme is named, SigV4's keys are what the others most likely are meant to be.
+    let schemes = schemes.unwrap_or_else(|| vec![Scheme::SigV4]);
+    let has = |scheme| schemes.contains(&scheme);
     let demand = SignatureDemand {
-        hmac: read_hmac(&mut table, schemes.as_deref(), refuse_replays),
+        hmac,
         sigv4: has(Scheme::SigV4).then(|| sigv4::read(&mut table, max_buffered_body_bytes)),
+        rfc9421: has(Scheme::Rfc9421).then(|| rfc9421::read(&mut table, refuse_replays)),
+        sts: has(Scheme::Sts).then(|| sts::read(&mut table)).flatten(),
         max_buffered_body_bytes,
         refuse_replays,
     };

@@ -44,7 +44,8 @@ pub enum StreamingMode {
     UnsignedTrailer,
 }
 
-const PROFILES: [(&str, SignatureProfile); 2] =
+/// The words for how path and query are canonicalised.
+pub(in crate::config) const PROFILES: [(&str, SignatureProfile); 2] =
     [("aws", SignatureProfile::Aws), ("s3", SignatureProfile::S3)];
 const STREAMING: [(&str, StreamingMode); 3] = [
     ("signed", StreamingMode::Signed),
@@ -73,7 +74,7 @@ pub(super) fn read(table: &mut Table<'_>, max_chunk_bytes: u64) -> SigV4Demand {
 }
 
 /// A part of the credential scope: `20260131/<region>/<service>/aws4_request`.
-fn read_scope(table: &mut Table<'_>, key: &'static str) -> String {
+pub(in crate::config) fn read_scope(table: &mut Table<'_>, key: &'static str) -> String {
     let document = table.document();
     let Some(text) = table
         .need(key, "write the one that callers sign for")

@@ -4,23 +4,9 @@
 use crate::pattern::decoded;
 
 use super::Place;
-use crate::signature::workings::WorkingKind;
 
-/// What stands in a line, and the likely cause of the difference.
-pub(super) fn cause(
-    kind: WorkingKind,
-    place: &Place<'_>,
-    ours: Option<&str>,
-    theirs: Option<&str>,
-) -> (String, &'static str) {
-    let (mine, other) = (ours.unwrap_or_default(), theirs.unwrap_or_default());
-    match kind {
-        WorkingKind::CanonicalRequest => in_request(place, mine, other),
-        _ => in_string(place.at, mine, other),
-    }
-}
-
-fn in_request(place: &Place<'_>, ours: &str, theirs: &str) -> (String, &'static str) {
+/// In a canonical request.
+pub(super) fn in_request(place: &Place<'_>, ours: &str, theirs: &str) -> (String, &'static str) {
     // The headers end at the empty line; behind it are their list and the payload's hash.
     let blank = place.ours.iter().skip(3).position(|line| line.is_empty());
     let blank = blank.map_or(place.ours.len(), |at| at + 3);
@@ -46,7 +32,8 @@ fn in_request(place: &Place<'_>, ours: &str, theirs: &str) -> (String, &'static 
     (part.to_owned(), cause)
 }
 
-fn in_string(at: usize, ours: &str, theirs: &str) -> (String, &'static str) {
+/// In a string to sign.
+pub(super) fn in_string(at: usize, ours: &str, theirs: &str) -> (String, &'static str) {
     let (part, cause) = match at {
         0 => (
             "algorithm",

@@ -21,18 +21,24 @@ pub(super) fn compare(ours: &str, theirs: &str) -> Comparison {
             (None, None) => break,
             (one, another) if one == another => {}
             (one, another) => {
+                let (part, cause) = in_text(ours, theirs);
                 return Comparison::Different(Difference {
                     kind: KIND,
                     line,
-                    part: "what \"signed\" describes".to_owned(),
+                    part,
                     ours: one.map(str::to_owned),
                     theirs: another.map(str::to_owned),
-                    cause: cause(ours, theirs),
+                    cause,
                 });
             }
         }
     }
     Comparison::Same(KIND)
+}
+
+/// In a signed text, or a part of one.
+pub(super) fn in_text(ours: &str, theirs: &str) -> (String, &'static str) {
+    ("what \"signed\" describes".to_owned(), cause(ours, theirs))
 }
 
 fn cause(ours: &str, theirs: &str) -> &'static str {

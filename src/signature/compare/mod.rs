@@ -4,6 +4,7 @@
 
 mod aws;
 mod hmac;
+mod message;
 
 use super::workings::{Working, WorkingKind};
 
@@ -56,7 +57,7 @@ pub fn compare(workings: &[Working], theirs: &str) -> Option<Comparison> {
                     ours: &ours.split('\n').collect::<Vec<_>>(),
                     at: line - 1,
                 };
-                let (part, cause) = aws::cause(kind, &place, ours_here, theirs_here);
+                let (part, cause) = cause(kind, &place, ours_here, theirs_here);
                 return Some(Comparison::Different(Difference {
                     kind,
                     line,
@@ -77,6 +78,22 @@ struct Place<'a> {
     at: usize,
 }
 
+/// What stands in a line, and the likely cause of the difference.
+fn cause(
+    kind: WorkingKind,
+    place: &Place<'_>,
+    ours: Option<&str>,
+    theirs: Option<&str>,
+) -> (String, &'static str) {
+    let (ours, theirs) = (ours.unwrap_or_default(), theirs.unwrap_or_default());
+    match kind {
+        WorkingKind::CanonicalRequest => aws::in_request(place, ours, theirs),
+        WorkingKind::StringToSign => aws::in_string(place.at, ours, theirs),
+        WorkingKind::SignatureBase => message::in_base(ours, theirs),
+        WorkingKind::SignedText => hmac::in_text(ours, theirs),
+    }
+}
+
 fn text_of(workings: &[Working], kind: WorkingKind) -> Option<&str> {
     let found = workings.iter().find(|one| one.kind == kind);
     found.map(|one| one.text.as_str())
@@ -87,7 +104,7 @@ fn kind_of(workings: &[Working], theirs: &str) -> Option<WorkingKind> {
     let has = |kind| workings.iter().any(|one| one.kind == kind).then_some(kind);
     match theirs.starts_with("AWS4-") {
         true => has(WorkingKind::StringToSign),
-        false => has(WorkingKind::CanonicalRequest),
+        false => has(WorkingKind::CanonicalRequest).or(has(WorkingKind::SignatureBase)),
     }
 }
 

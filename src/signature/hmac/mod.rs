@@ -19,7 +19,7 @@ use std::time::Duration;
 use crate::config::HmacDemand;
 use crate::refusal::Refusal;
 use crate::signature::keys::KeyRing;
-use crate::signature::{BodyDuty, Evidence, KnownBody, Outcome, Verified};
+use crate::signature::{BodyDuty, Evidence, KnownBody, Outcome, Signer, Verified};
 
 use text::SignedText;
 
@@ -58,7 +58,7 @@ pub fn verify(
     let credential = key::find(presented, demand, keys, now, |key| text.mac(key, body))?;
     Ok(Outcome::Verified(Verified {
         replay_key: wants_replay_key.then(|| text.replay_key(&credential, body)),
-        credential,
+        signer: Signer::Credential(credential),
         duty: BodyDuty::None,
         good_until,
     }))

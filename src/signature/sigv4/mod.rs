@@ -29,7 +29,7 @@ use crate::config::SigV4Demand;
 use crate::digest::sha256;
 use crate::refusal::Refusal;
 use crate::signature::keys::{KeyRing, why_unknown};
-use crate::signature::{Evidence, Outcome, Verified};
+use crate::signature::{Evidence, Outcome, Signer, Verified};
 
 use canonical::{Canonical, write_string_to_sign};
 use chunked::Chain;
@@ -128,7 +128,7 @@ pub fn verify(
         })
     };
     Ok(Outcome::Verified(Verified {
-        credential,
+        signer: Signer::Credential(credential),
         duty: payload.settle(call, body, demand.max_chunk_bytes, chain)?,
         replay_key,
         good_until: stamp.plus(expires_secs),

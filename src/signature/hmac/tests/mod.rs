@@ -30,6 +30,28 @@ fn credential(id: &str, secret: &str) -> Credential {
     Credential::hmac(id, Secret::new(secret.to_owned()))
 }
 
+/// What a judged request came to.
+#[derive(Debug, PartialEq, Eq)]
+enum Judged {
+    Absent,
+    NeedsBody,
+    Verified(Verified),
+}
+
+fn judged(outcome: Outcome) -> Judged {
+    match outcome {
+        Outcome::Verified(verified) => Judged::Verified(verified),
+        Outcome::NeedsBody => Judged::NeedsBody,
+        Outcome::NeedsAnswer(_) => panic!("nobody is to be asked"),
+    }
+}
+
+/// A ring of these credentials.
+fn ring(credentials: impl IntoIterator<Item = Credential>) -> KeyRing {
+    let store = CredentialStore::from_credentials(credentials);
+    KeyRing::new(Arc::new(store), Arc::default())
+}
+
 /// A request as a test changes it before it is judged.
 #[derive(Clone)]
 struct Request {
@@ -126,7 +148,7 @@ impl Request {
         self.with(&name, value)
     }
 
-    fn outcome(&self) -> Result<Option<Outcome>, Refusal> {
+    fn outcome(&self) -> Result<Judged, Refusal> {
         let demand = SignatureDemand {
             hmac: Some(self.demand.clone()),
             max_buffered_body_bytes: 1000,
@@ -141,8 +163,9 @@ impl Request {
             ended: self.body.is_empty(),
         });
         let call = call.expect("the test's request is one");
-        let Some(presented) = signature::present(&call, &demand)? else {
-            return Ok(None);
+        let keys = ring(self.store.iter().cloned());
+        let Some(presented) = signature::present(&call, &demand, &keys)? else {
+            return Ok(Judged::Absent);
         };
         let evidence = Evidence {
             call: &call,
@@ -154,16 +177,22 @@ impl Request {
             secure: self.secure,
             now: UtcTime::from_unix(self.now),
         };
-        let store = CredentialStore::from_credentials(self.store.iter().cloned());
-        let keys = KeyRing::new(Arc::new(store));
-        signature::verify(&presented, &evidence, &demand, &keys).map(Some)
+        signature::verify(&presented, &evidence, &demand, &keys).map(judged)
     }
 
     #[track_caller]
     fn verified(&self) -> Verified {
         match self.outcome() {
-            Ok(Some(Outcome::Verified(verified))) => verified,
+            Ok(Judged::Verified(verified)) => verified,
             other => panic!("{other:?}"),
+        }
+    }
+
+    #[track_caller]
+    fn signer(&self) -> String {
+        match self.verified().signer {
+            Signer::Credential(id) => id.as_str().to_owned(),
+            Signer::Principal(arn) => panic!("{arn}"),
         }
     }
 

@@ -71,7 +71,7 @@ fn a_field_that_is_twice_or_cannot_be_read_is_malformed() {
             .is_malformed();
         let mut absent = request.clone();
         absent.headers.remove(&name);
-        assert_eq!(absent.outcome(), Ok(None), "{preset:?}");
+        assert_eq!(absent.outcome(), Ok(Judged::Absent), "{preset:?}");
     }
 }
 
@@ -231,20 +231,15 @@ fn a_secret_for_hmac_verifies_no_sigv4() {
             sigv4: Some(sigv4.clone()),
             ..SignatureDemand::default()
         };
-        let presented = signature::present(&call, &demand).unwrap().unwrap();
+        let keys = ring([credential]);
+        let presented = signature::present(&call, &demand, &keys).unwrap().unwrap();
         let evidence = Evidence {
             call: &call,
             body: KnownBody::Empty,
             secure: true,
             now: UtcTime::from_unix(NOW),
         };
-        let store = CredentialStore::from_credentials([credential]);
-        signature::verify(
-            &presented,
-            &evidence,
-            &demand,
-            &KeyRing::new(Arc::new(store)),
-        )
+        signature::verify(&presented, &evidence, &demand, &keys).map(judged)
     };
     let secret = || Secret::new(SECRET.to_owned());
     assert!(outcome(Credential::aws(ID, secret())).is_ok());

@@ -35,7 +35,10 @@ fn ring(other: Option<(&str, &str)>) -> KeyRing {
         None => credential(),
         Some((id, secret)) => Credential::aws(id, Secret::new(secret.to_owned())),
     };
-    KeyRing::new(Arc::new(CredentialStore::from_credentials([credential])))
+    KeyRing::new(
+        Arc::new(CredentialStore::from_credentials([credential])),
+        Arc::default(),
+    )
 }
 
 fn demand(profile: SignatureProfile, service: &str) -> SigV4Demand {
@@ -184,6 +187,7 @@ impl Request {
         .map(|outcome| match outcome {
             Outcome::Verified(verified) => Some(Verdict::Verified(verified.duty)),
             Outcome::NeedsBody => Some(Verdict::NeedsBody),
+            Outcome::NeedsAnswer(_) => unreachable!("SigV4 asks nobody"),
         })
     }
 

@@ -1,0 +1,100 @@
+//! RFC 9421 towards an upstream, with a label of the gateway's own. It covers what the gateway
+//! wrote, so that the upstream can tell that from what a caller wrote, and never the caller's
+//! signature, which ends at the gateway (RFC 9421 §4.3, §7.3.7).
+
+use std::path::Path;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
+use crate::clock::UtcTime;
+use crate::config::OutgoingRfc9421;
+use crate::credential::read_private;
+use crate::key::SigningKey;
+use crate::problem::Problems;
+use crate::signature::rfc9421::{SigningRequest, sign};
+
+use super::{NotSigned, OutgoingRequest};
+
+/// Signs with one key.
+pub(super) struct MessageSigner {
+    key: SigningKey,
+    settings: OutgoingRfc9421,
+}
+
+/// What the gateway writes itself.
+const OURS: [&str; 7] = [
+    "x-consumer",
+    "x-request-id",
+    "x-forwarded-for",
+    "x-forwarded-proto",
+    "x-forwarded-host",
+    "client-cert",
+    "content-type",
+];
+const ALWAYS: [&str; 4] = ["@method", "@authority", "@path", "@query"];
+
+impl MessageSigner {
+    pub(super) fn open(file: &Path, settings: &OutgoingRfc9421) -> Result<Self, Problems> {
+        let pem = read_private(&settings.private_key)?;
+        let key = SigningKey::from_pem(None, &pem).map_err(|why| {
+            let mut problems = Problems::default();
+            let text = format!("private_key {}: {why}", settings.private_key.display());
+            problems.add(file, settings.line, text);
+            problems
+        })?;
+        Ok(Self {
+            key,
+            settings: settings.clone(),
+        })
+    }
+
+    pub(super) fn sign(
+        &self,
+        request: &OutgoingRequest<'_>,
+    ) -> Result<Vec<(String, String)>, NotSigned> {
+        let own = |(name, value): (&http::HeaderName, &http::HeaderValue)| {
+            Some((name.as_str().to_owned(), value.to_str().ok()?.to_owned()))
+        };
+        let mut headers: Vec<_> = request.headers.iter().filter_map(own).collect();
+        let mut added = Vec::new();
+        if let Some(hash) = request.body_hash {
+            let value = format!("sha-256=:{}:", STANDARD.encode(hash));
+            added.push(("content-digest".to_owned(), value));
+            headers.extend(added.iter().cloned());
+        }
+        let fields = OURS
+            .into_iter()
+            .chain(self.settings.components.iter().map(String::as_str));
+        let mut covered: Vec<String> = ALWAYS.map(str::to_owned).into();
+        for field in fields.chain(["content-digest"]) {
+            let present = headers.iter().any(|(name, _)| name == field);
+            if present && !covered.iter().any(|known| known == field) {
+                covered.push(field.to_owned());
+            }
+        }
+        let expires = self
+            .settings
+            .expires_secs
+            .map(|secs| UtcTime::from_unix(request.now.unix().saturating_add(i64::from(secs))));
+        let signed = sign(&SigningRequest {
+            method: request.method,
+            target: request.target,
+            authority: request.authority,
+            secure: request.secure,
+            headers: &headers,
+            content: None,
+            components: &covered,
+            label: &self.settings.label,
+            created: request.now,
+            expires,
+            nonce: None,
+            tag: self.settings.tag.as_deref(),
+            keyid: &self.settings.key_id,
+            with_alg: false,
+            key: &self.key,
+        });
+        added.extend(signed.map_err(|_| NotSigned("RFC 9421 cannot sign the request"))?);
+        Ok(added)
+    }
+}

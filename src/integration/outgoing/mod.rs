@@ -1,0 +1,112 @@
+//! The gateway's own signature towards an upstream. In: a request as it will be sent, and the
+//! hash of its body. Out: the fields to add. What a caller sent in the same words is taken out
+//! first, so that the gateway never vouches for it.
+
+mod aws;
+mod message;
+
+use std::path::Path;
+
+use http::{HeaderMap, HeaderName, HeaderValue};
+
+use crate::clock::UtcTime;
+use crate::config::{Outgoing, OutgoingScheme};
+use crate::problem::Problems;
+
+use aws::AwsSigner;
+use message::MessageSigner;
+
+/// A request that will be sent.
+pub struct OutgoingRequest<'a> {
+    /// The method's token.
+    pub method: &'a str,
+    /// Path and query.
+    pub target: &'a str,
+    /// `Host`.
+    pub authority: &'a str,
+    /// Whether it goes over TLS.
+    pub secure: bool,
+    /// The fields.
+    pub headers: &'a HeaderMap,
+    /// SHA-256 of the body; `None` when it is not known.
+    pub body_hash: Option<[u8; 32]>,
+    /// The time.
+    pub now: UtcTime,
+}
+
+/// Why a request cannot be signed, in words for the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct NotSigned(pub &'static str);
+
+/// Signs for one upstream.
+pub struct Signer {
+    scheme: Scheme,
+    unsigned_payload: bool,
+    max_buffered_body_bytes: u64,
+}
+
+enum Scheme {
+    Aws(AwsSigner),
+    Message(MessageSigner),
+}
+
+impl Signer {
+    /// Opens the key that the signature needs.
+    ///
+    /// # Errors
+    /// A key that cannot be used, or that others than its owner can read.
+    pub fn open(file: &Path, settings: &Outgoing) -> Result<Self, Problems> {
+        Ok(Self {
+            scheme: match &settings.scheme {
+                OutgoingScheme::SigV4(sigv4) => Scheme::Aws(AwsSigner::new(sigv4)),
+                OutgoingScheme::Rfc9421(rfc9421) => {
+                    Scheme::Message(MessageSigner::open(file, rfc9421)?)
+                }
+            },
+            unsigned_payload: settings.unsigned_payload,
+            max_buffered_body_bytes: settings.max_buffered_body_bytes,
+        })
+    }
+
+    /// The largest body that must be held until its hash is known; `None` when a body may go
+    /// unsigned.
+    pub fn holds_bodies(&self) -> Option<u64> {
+        (!self.unsigned_payload).then_some(self.max_buffered_body_bytes)
+    }
+
+    /// Whether a field of the caller's must not travel on under this signature.
+    pub fn replaces(&self, name: &str) -> bool {
+        match &self.scheme {
+            // What AWS would obey: the gateway would be asking for it.
+            Scheme::Aws(_) => name.starts_with("x-amz-") || name == "authorization",
+            Scheme::Message(_) => {
+                matches!(name, "signature" | "signature-input" | "content-digest")
+            }
+        }
+    }
+
+    /// The fields to add.
+    ///
+    /// # Errors
+    /// There are no credentials, or the request is none that can be signed.
+    pub async fn sign(
+        &self,
+        request: &OutgoingRequest<'_>,
+    ) -> Result<Vec<(HeaderName, HeaderValue)>, NotSigned> {
+        if request.body_hash.is_none() && !self.unsigned_payload {
+            return Err(NotSigned("the hash of the body is not known"));
+        }
+        let added = match &self.scheme {
+            Scheme::Aws(signer) => signer.sign(request).await?,
+            Scheme::Message(signer) => signer.sign(request)?,
+        };
+        let field = |(name, value): (String, String)| {
+            let name = HeaderName::from_bytes(name.as_bytes());
+            let value = HeaderValue::from_str(&value);
+            name.ok().zip(value.ok())
+        };
+        let fields: Option<Vec<_>> = added.into_iter().map(field).collect();
+        fields.ok_or(NotSigned("the signature is no field"))
+    }
+}

@@ -1,0 +1,78 @@
+//! Identities of AWS IAM, delegated: the caller sends a presigned `GetCallerIdentity`, and AWS
+//! itself says whose it is (the way of aws-iam-authenticator). In: a call. Out: an ARN's owner,
+//! what to ask STS, or a `Refusal`. Such a token proves who calls and covers nothing of the
+//! request, so it is taken over TLS only.
+
+mod principals;
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests;
+mod token;
+
+use http::header::AUTHORIZATION;
+
+use crate::call::Call;
+use crate::config::StsDemand;
+use crate::digest::sha256;
+use crate::refusal::Refusal;
+
+use super::keys::KeyRing;
+use super::{BodyDuty, Evidence, Outcome, Signer, Verified};
+
+pub use principals::{Principals, Question};
+use token::Presigned;
+
+/// A token as a call presents it.
+#[derive(Clone)]
+pub struct Presented<'a>(&'a str);
+
+/// Finds a token of the kind that `demand` describes.
+pub(super) fn present<'a>(call: &Call<'a>, demand: &StsDemand) -> Option<Presented<'a>> {
+    let token = call.header(&AUTHORIZATION)?.split_once(' ');
+    let (_, token) = token.filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))?;
+    token.strip_prefix(&demand.prefix).map(Presented)
+}
+
+/// Judges a token by what STS said of it.
+///
+/// # Errors
+/// `SignatureMalformed` for what is no presigned request to STS, `SignatureExpired` and
+/// `SignatureNotYetValid`, and `SignatureMismatch` when STS does not know it.
+pub(super) fn verify(
+    presented: &Presented<'_>,
+    evidence: &Evidence<'_>,
+    demand: &StsDemand,
+    keys: &KeyRing,
+    wants_replay_key: bool,
+) -> Result<Outcome, Refusal> {
+    if !evidence.secure {
+        return Err(Refusal::SignatureMalformed("a token came without TLS"));
+    }
+    let presigned = Presigned::read(presented.0, demand).map_err(Refusal::SignatureMalformed)?;
+    presigned.check(evidence.now)?;
+    let key = key_of(presented.0, demand);
+    let good_until = presigned.good_until;
+    match keys.principals.find(&key, evidence.now) {
+        None => Ok(Outcome::NeedsAnswer(Box::new(Question {
+            key,
+            presigned,
+            header: (demand.header.clone(), demand.audience.clone()),
+            endpoint: demand.endpoint.clone(),
+            timeout: demand.timeout,
+        }))),
+        Some(None) => Err(Refusal::SignatureMismatch("STS does not take the token")),
+        Some(Some(arn)) => Ok(Outcome::Verified(Verified {
+            signer: Signer::Principal(arn),
+            duty: BodyDuty::None,
+            replay_key: wants_replay_key.then_some(key),
+            good_until,
+        })),
+    }
+}
+
+/// The same token may be asked about for two audiences, and is then two.
+fn key_of(token: &str, demand: &StsDemand) -> [u8; 32] {
+    let endpoint = demand.endpoint.as_deref().unwrap_or_default();
+    let parts = [&demand.header, &demand.audience, endpoint, token];
+    sha256(parts.join("\n").as_bytes())
+}
