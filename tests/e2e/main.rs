@@ -22,3 +22,4 @@ mod replay;
 mod replayed;
 mod signatures;
 mod upstreams;
+mod webhooks;
