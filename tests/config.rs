@@ -60,7 +60,11 @@ fn no_golden_is_left_without_its_configuration() {
 
 #[test]
 fn the_configurations_that_are_shipped_are_good() {
-    for file in ["config/gateway.toml", "config/examples/partner.toml"] {
+    for file in [
+        "config/gateway.toml",
+        "config/examples/partner.toml",
+        "config/examples/webhooks.toml",
+    ] {
         assert_eq!(said_of(Path::new(file)), "ok\n", "{file}");
     }
 }

@@ -94,9 +94,15 @@ pub fn for_log(workings: &[Working]) -> String {
             }
         }
     }
-    let end = out.floor_char_boundary(MAX_BYTES.min(out.len()));
-    out.truncate(end);
+    out.truncate(cut(&out, MAX_BYTES).len());
     out
+}
+
+/// The start of `text`, at most so many bytes of it.
+pub(super) fn cut(text: &str, most: usize) -> &str {
+    let mut fits = (0..=most.min(text.len())).rev();
+    let end = fits.find(|end| text.is_char_boundary(*end));
+    &text[..end.unwrap_or(0)]
 }
 
 #[cfg(test)]

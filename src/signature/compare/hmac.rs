@@ -2,7 +2,7 @@
 //! mistakes that senders and proxies make in it.
 
 use super::{Comparison, Difference};
-use crate::signature::workings::{MAX_SIGNED_TEXT, WorkingKind};
+use crate::signature::workings::{MAX_SIGNED_TEXT, WorkingKind, cut};
 
 const KIND: WorkingKind = WorkingKind::SignedText;
 
@@ -14,7 +14,7 @@ pub(super) fn compare(ours: &str, theirs: &str) -> Comparison {
         _ => theirs,
     };
     // Ours was cut there as well.
-    let theirs = &theirs[..theirs.floor_char_boundary(MAX_SIGNED_TEXT)];
+    let theirs = cut(theirs, MAX_SIGNED_TEXT);
     let (mut mine, mut other) = (ours.split('\n'), theirs.split('\n'));
     for line in 1.. {
         match (mine.next(), other.next()) {

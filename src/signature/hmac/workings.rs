@@ -2,7 +2,7 @@
 
 use crate::config::HmacDemand;
 use crate::refusal::Refusal;
-use crate::signature::workings::{MAX_SIGNED_TEXT, Working, WorkingKind};
+use crate::signature::workings::{MAX_SIGNED_TEXT, Working, WorkingKind, cut};
 use crate::signature::{Evidence, KnownBody};
 
 use super::presented::Presented;
@@ -25,10 +25,8 @@ pub(in crate::signature) fn workings(
     // A few bytes more, so that a character is cut where the text is, and not before.
     let body = &body[..body.len().min(MAX_SIGNED_TEXT + 4)];
     let bytes: Vec<u8> = pieces.pieces(body).flatten().copied().collect();
-    let mut text = String::from_utf8_lossy(&bytes).into_owned();
-    text.truncate(text.floor_char_boundary(MAX_SIGNED_TEXT));
     Ok(vec![Working {
         kind: WorkingKind::SignedText,
-        text,
+        text: cut(&String::from_utf8_lossy(&bytes), MAX_SIGNED_TEXT).to_owned(),
     }])
 }
