@@ -2,7 +2,9 @@
 //! In: a file that only its owner can read. Out: a `CredentialStore`, or every `Problem`.
 //! Secrets are zeroized when dropped and never shown, not even by `Debug`.
 
+mod derived;
 mod edit;
+mod message;
 mod read;
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
@@ -24,6 +26,7 @@ use crate::key::VerifyingKey;
 use crate::names::{ConsumerName, CredentialId, PolicyName};
 use crate::problem::{Problems, suggestion};
 
+pub use derived::{DerivedKey, DerivedKeys};
 pub use edit::{EditError, append, retire};
 
 /// A secret that is shared with a caller. `Debug` and logs show that there is one, not which.
@@ -53,19 +56,21 @@ impl fmt::Debug for Secret {
 pub enum Key {
     /// A secret access key, from which SigV4's signing keys are derived.
     Aws(Secret),
-    /// A key of RFC 9421.
-    Message(VerifyingKey),
+    /// What was derived from such a secret elsewhere.
+    Derived(DerivedKeys),
     /// A secret whose bytes are the key of an HMAC (RFC 2104) that the policy describes.
     Hmac(Secret),
+    /// A key of RFC 9421, bound to its one algorithm.
+    Message(VerifyingKey),
 }
 
 impl Key {
     /// The word for the way of signing, as `scheme` in the store has it.
     pub fn scheme(&self) -> &'static str {
         match self {
-            Self::Aws(_) => "sigv4",
-            Self::Message(_) => "rfc9421",
+            Self::Aws(_) | Self::Derived(_) => "sigv4",
             Self::Hmac(_) => "hmac",
+            Self::Message(_) => "rfc9421",
         }
     }
 }
@@ -108,7 +113,7 @@ impl Credential {
     pub fn secret_access_key(&self) -> Option<&Secret> {
         match &self.key {
             Key::Aws(secret) => Some(secret),
-            Key::Message(_) | Key::Hmac(_) => None,
+            Key::Derived(_) | Key::Hmac(_) | Key::Message(_) => None,
         }
     }
 

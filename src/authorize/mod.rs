@@ -19,7 +19,7 @@ use crate::refusal::{Challenge, Refusal};
 use crate::replay::{Answer, Entry, Remembered, ReplayMemory};
 use crate::route::Hit;
 use crate::signature::{
-    self, BodyDuty, Evidence, KeyRing, KnownBody, Outcome, Signer, Verified, Working,
+    self, BodyDuty, Carriers, Evidence, KeyRing, KnownBody, Outcome, Signer, Verified, Working,
 };
 
 use consumers::Consumers;
@@ -55,6 +55,7 @@ pub struct Permit<'r> {
     hit: Hit<'r>,
     consumer: Option<ConsumerName>,
     duty: BodyDuty,
+    carriers: Carriers,
 }
 
 impl<'r> Permit<'r> {
@@ -71,6 +72,11 @@ impl<'r> Permit<'r> {
     /// What the body still owes.
     pub fn duty(&self) -> &BodyDuty {
         &self.duty
+    }
+
+    /// The fields that carried the signature.
+    pub fn carriers(&self) -> &Carriers {
+        &self.carriers
     }
 }
 
@@ -105,7 +111,11 @@ enum Asked {
 /// What a signature came to.
 enum Signature {
     Absent,
-    Right(ConsumerName, Verified),
+    Right {
+        consumer: ConsumerName,
+        verified: Verified,
+        carriers: Carriers,
+    },
     NeedsBody(u64),
     NeedsAnswer(Question),
 }
@@ -203,13 +213,17 @@ impl Authorizer {
         if all && proof.signature.is_some() && matches!(signature, Signature::Absent) {
             return Err(self.signature_required(&hit, evidence.call));
         }
-        let verified = match signature {
+        let signed = match signature {
             Signature::Absent => None,
-            Signature::Right(consumer, verified) => Some((consumer, verified)),
+            Signature::Right {
+                consumer,
+                verified,
+                carriers,
+            } => Some((consumer, verified, carriers)),
             Signature::NeedsBody(limit) => return Ok(Verdict::NeedsBody { limit }),
             Signature::NeedsAnswer(question) => return Ok(Verdict::Ask(question)),
         };
-        let by_signature = verified.as_ref().map(|(consumer, _)| consumer);
+        let by_signature = signed.as_ref().map(|(consumer, ..)| consumer);
         let consumer = match (by_certificate, by_signature) {
             (Some(one), Some(other)) if one != other => return Err(Refusal::ConsumerMismatch),
             (Some(consumer), _) | (None, Some(consumer)) => consumer.clone(),
@@ -223,7 +237,7 @@ impl Authorizer {
         {
             return Err(Refusal::ConsumerNotAllowed);
         }
-        let Some((_, verified)) = verified else {
+        let Some((_, verified, carriers)) = signed else {
             return Ok(permitted(hit, Some(consumer), BodyDuty::None));
         };
         // A small body is looked at first, so that a wrong one does not use the signature up.
@@ -238,7 +252,12 @@ impl Authorizer {
         if let Signer::Credential(id) = &verified.signer {
             self.usage.note(id, evidence.now);
         }
-        Ok(permitted(hit, Some(consumer), verified.duty))
+        Ok(Verdict::Permitted(Permit {
+            hit,
+            consumer: Some(consumer),
+            duty: verified.duty,
+            carriers,
+        }))
     }
 
     /// Asks what a check could not answer by itself. What is to be shown to the next check is
@@ -376,7 +395,11 @@ impl Authorizer {
                         .ok_or("STS knows the caller, but its ARN is of no one consumer"),
                 };
                 let consumer = consumer.map_err(Refusal::SignatureMismatch)?;
-                Ok(Signature::Right(consumer.clone(), verified))
+                Ok(Signature::Right {
+                    consumer: consumer.clone(),
+                    verified,
+                    carriers: presented.carriers(),
+                })
             }
         }
     }
@@ -387,6 +410,7 @@ fn permitted(hit: Hit<'_>, consumer: Option<ConsumerName>, duty: BodyDuty) -> Ve
         hit,
         consumer,
         duty,
+        carriers: Carriers::default(),
     })
 }
 

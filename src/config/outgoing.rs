@@ -6,6 +6,7 @@ use http::HeaderName;
 
 use crate::config::signature::{PROFILES, SignatureProfile, read_scope};
 use crate::document::Table;
+use crate::key::Algorithm;
 
 /// How requests are signed for the upstream.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,6 +47,8 @@ pub struct OutgoingRfc9421 {
     pub key_id: String,
     /// The private key, PEM (PKCS #8), which only its owner may read.
     pub private_key: PathBuf,
+    /// The algorithm, which an RSA key does not tell by itself.
+    pub algorithm: Option<Algorithm>,
     /// The signature's label.
     pub label: String,
     /// Fields covered beside what the gateway writes itself, where they are present.
@@ -135,6 +138,7 @@ fn read_rfc9421(table: &mut Table<'_>, base: &Path) -> OutgoingRfc9421 {
         private_key: private_key
             .map(|text| base.join(text.value))
             .unwrap_or_default(),
+        algorithm: table.word("algorithm", &Algorithm::ALL.map(|one| (one.as_str(), one))),
         label: label.map_or_else(|| "gateway".to_owned(), |text| text.value),
         components: components.into_iter().map(|text| text.value).collect(),
         tag: table.text("tag").map(|text| text.value),

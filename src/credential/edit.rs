@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
 
 use crate::clock::UtcTime;
-use crate::credential::{Credential, CredentialStore, Key, read_private};
+use crate::credential::{Credential, CredentialStore, Key, Secret, read_private};
 use crate::document::Document;
 use crate::names::CredentialId;
 use crate::problem::Problems;
@@ -31,6 +31,9 @@ pub enum EditError {
     /// The id is taken.
     #[error("credential \"{0}\" is in the store already")]
     Taken(CredentialId),
+    /// It is of a kind that is written by hand.
+    #[error("credential \"{0}\" has no secret; write it into the store by hand")]
+    NoSecret(CredentialId),
     /// There is nothing to retire.
     #[error("credential \"{0}\" is not in the credential store")]
     Missing(String),
@@ -55,12 +58,15 @@ pub fn append(file: &Path, credential: &Credential) -> Result<(), EditError> {
     {
         return Err(EditError::Taken(credential.id.clone()));
     }
+    let (Key::Aws(secret) | Key::Hmac(secret)) = &credential.key else {
+        return Err(EditError::NoSecret(credential.id.clone()));
+    };
     let mut text = Zeroizing::new(String::with_capacity(before.len() + ROOM));
     text.push_str(&before);
     if !before.is_empty() {
         text.push_str(if before.ends_with('\n') { "\n" } else { "\n\n" });
     }
-    push_credential(&mut text, credential);
+    push_credential(&mut text, credential, secret);
     draft.publish(file, &text)
 }
 
@@ -90,14 +96,15 @@ pub fn retire(file: &Path, id: &str, now: UtcTime) -> Result<(), EditError> {
 // What a credential takes at most, so that the text need not grow.
 const ROOM: usize = 64 * 1024;
 
-fn push_credential(text: &mut String, credential: &Credential) {
+fn push_credential(text: &mut String, credential: &Credential, secret: &Secret) {
     text.push_str("[[credential]]\n");
     text.push_str(&format!("id = \"{}\"\n", credential.id));
-    let (Key::Aws(secret) | Key::Hmac(secret)) = &credential.key else {
-        unreachable!("only secrets are made here");
-    };
     if !matches!(credential.key, Key::Aws(_)) {
-        text.push_str(&format!("scheme = \"{}\"\n", credential.key.scheme()));
+        text.push_str(&format!(
+            "scheme = \"{}\"
+",
+            credential.key.scheme()
+        ));
     }
     text.push_str("secret = \"");
     for c in secret.expose().chars() {
@@ -128,18 +135,19 @@ fn find_end(
 ) -> Result<(Range<usize>, String), EditError> {
     let document = Document::new(file, text);
     for mut table in document.root()?.tables("credential") {
+        // Behind the id, which stands in the credential's own table whatever else there is.
+        let place = table.span_of("id").unwrap_or_default();
         if table.text("id").is_none_or(|found| found.value != id) {
             continue;
         }
         if let Some(place) = table.span_of("not_after") {
             return Ok((place, last.to_string()));
         }
-        let secret = table.span_of("secret").unwrap_or_default();
         if text[table.span().start..].starts_with('{') {
-            return Ok((secret.end..secret.end, format!(", not_after = {last}")));
+            return Ok((place.end..place.end, format!(", not_after = {last}")));
         }
-        let behind = &text[secret.end..];
-        let end = secret.end + behind.find(['\r', '\n']).unwrap_or(behind.len());
+        let behind = &text[place.end..];
+        let end = place.end + behind.find(['\r', '\n']).unwrap_or(behind.len());
         return Ok((end..end, format!("\nnot_after = {last}")));
     }
     Err(EditError::Missing(id.to_owned()))

@@ -5,30 +5,64 @@ use crate::clock::UtcTime;
 use crate::document::Table;
 use crate::names::CredentialId;
 
-use super::{Credential, Key, Secret};
+use super::{Credential, Key, Secret, derived, message};
 
 const MAX_ID_BYTES: usize = 128;
 const MIN_SECRET_BYTES: usize = 20;
-/// What makes a key of a secret, by the word for the scheme.
-const SCHEMES: [(&str, fn(Secret) -> Key); 2] = [("sigv4", Key::Aws), ("hmac", Key::Hmac)];
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Scheme {
+    SigV4,
+    Hmac,
+    Rfc9421,
+}
+
+const SCHEMES: [(&str, Scheme); 3] = [
+    ("sigv4", Scheme::SigV4),
+    ("hmac", Scheme::Hmac),
+    ("rfc9421", Scheme::Rfc9421),
+];
 
 /// Reads one credential; `None` when it is none, which is noted.
 pub(super) fn credential(mut table: Table<'_>) -> Option<Credential> {
     let id = read_id(&mut table);
-    let key_of = match table.has("scheme") {
+    let scheme = match table.has("scheme") {
         true => table.word("scheme", &SCHEMES),
-        false => Some(Key::Aws as fn(Secret) -> Key),
+        false => Some(Scheme::SigV4),
     };
-    let secret = read_secret(&mut table);
+    let key = match scheme {
+        Some(Scheme::SigV4) => read_aws(&mut table),
+        Some(Scheme::Hmac) => read_secret(&mut table).map(Key::Hmac),
+        Some(Scheme::Rfc9421) => message::read(&mut table).map(Key::Message),
+        // Which keys belong here is not known, so none is called unknown.
+        None => return None,
+    };
     let not_before = read_time(&mut table, "not_before");
     let not_after = read_time(&mut table, "not_after");
     table.finish();
     Some(Credential {
         id: id?,
-        key: key_of?(secret?),
+        key: key?,
         not_before,
         not_after,
     })
+}
+
+/// A secret, or what was derived from one.
+fn read_aws(table: &mut Table<'_>) -> Option<Key> {
+    let Some(derived) = derived::read(table) else {
+        return read_secret(table).map(Key::Aws);
+    };
+    if table.has("secret") {
+        let text = format!(
+            "{} has both \"secret\" and keys that were derived from one; keep one of the two",
+            table.label()
+        );
+        table.document().note(table.line_of("secret"), text);
+        // Taken out, so that it is not called unknown as well.
+        read_secret(table);
+    }
+    Some(Key::Derived(derived))
 }
 
 fn read_id(table: &mut Table<'_>) -> Option<CredentialId> {

@@ -163,7 +163,7 @@ fn an_unknown_scheme_is_told() {
     ));
     assert_eq!(
         said,
-        "c.toml:3: \"scheme\" in credential \"CSA\" is \"hmack\", but must be \"sigv4\" or \"hmac\"; did you mean \"hmac\"?"
+        "c.toml:3: \"scheme\" in credential \"CSA\" is \"hmack\", but must be \"sigv4\", \"hmac\" or \"rfc9421\"; did you mean \"hmac\"?"
     );
 }
 
@@ -239,4 +239,82 @@ fn two_commands_do_not_edit_at_once() {
         Err(EditError::Busy(_))
     ));
     assert!(draft.exists(), "the other command's draft is left alone");
+}
+
+#[test]
+fn keys_of_each_scheme_are_read_and_none_is_shown() {
+    let pem = crate::key::rfc_keys::ED25519_PUBLIC.trim();
+    let hex = "0f".repeat(32);
+    let text = format!(
+        "[[credential]]\nid = \"CSMESSAGE\"\nscheme = \"rfc9421\"\npublic_key = \"\"\"\n{pem}\n\"\"\"\n\
+         [[credential]]\nid = \"CSSHARED\"\nscheme = \"rfc9421\"\nalgorithm = \"hmac-sha256\"\nsecret = \"{SECRET}{SECRET}\"\n\
+         [[credential]]\nid = \"CSHOOK\"\nscheme = \"hmac\"\nsecret = \"{SECRET}\"\n\
+         [[credential]]\nid = \"CSDERIVED\"\nsigning_keys = [{{ day = \"20260131\", region = \"r\", service = \"s\", key = \"{hex}\" }}]\n"
+    );
+    let store = CredentialStore::parse(Path::new("c.toml"), &text).unwrap();
+    let scheme = |id: &str| store.find(id).unwrap().key.scheme();
+    assert_eq!(
+        ["CSMESSAGE", "CSSHARED", "CSHOOK", "CSDERIVED"].map(scheme),
+        ["rfc9421", "rfc9421", "hmac", "sigv4"]
+    );
+    let shown = format!("{store:?}");
+    assert!(!shown.contains(SECRET) && !shown.contains(&hex), "{shown}");
+    let Key::Derived(derived) = &store.find("CSDERIVED").unwrap().key else {
+        panic!("derived keys");
+    };
+    assert_eq!(derived.keys[0].expose(), &[0x0f; 32]);
+}
+
+#[test]
+fn a_key_that_cannot_be_one_is_told_without_being_shown() {
+    let private = crate::key::rfc_keys::ED25519_PRIVATE.trim();
+    for (keys, said) in [
+        ("scheme = \"sigv5\"".to_owned(), "did you mean \"sigv4\"?"),
+        ("scheme = \"rfc9421\"".to_owned(), "must have one of"),
+        (
+            format!("scheme = \"rfc9421\"\nsecret = \"{SECRET}\"\njwk = \"{{}}\""),
+            "it has 2",
+        ),
+        (
+            format!("scheme = \"rfc9421\"\npublic_key = \"\"\"\n{private}\n\"\"\""),
+            "private",
+        ),
+        (
+            "scheme = \"rfc9421\"\nsecret = \"too short\"".to_owned(),
+            "at least 32 bytes",
+        ),
+        (
+            "scheme = \"rfc9421\"\nalgorithm = \"ed25518\"\njwk = \"{}\"".to_owned(),
+            "did you mean \"ed25519\"?",
+        ),
+        (
+            format!("scheme = \"rfc9421\"\nalgorithm = \"ed25519\"\nsecret = \"{SECRET}{SECRET}\""),
+            "another algorithm",
+        ),
+        ("scheme = \"hmac\"".to_owned(), "has no \"secret\""),
+        (
+            format!("secret = \"{SECRET}\"\nsigning_keys = []"),
+            "keep one of the two",
+        ),
+        (
+            "signing_keys = [{ day = \"2026-01-31\", region = \"r\", service = \"s\", key = \"0f\" }]".to_owned(),
+            "64 hexadecimal digits",
+        ),
+    ] {
+        let told = problems(&format!("[[credential]]\nid = \"CSA\"\n{keys}\n"));
+        assert!(told.contains(said), "{keys}: {told}");
+        assert!(!told.contains(SECRET), "{told}");
+    }
+}
+
+#[test]
+fn a_credential_without_a_secret_is_retired_as_well() {
+    let hex = "0f".repeat(32);
+    let text = format!(
+        "[[credential]]\nid = \"CSA\"\n[[credential.signing_keys]]\nday = \"20260131\"\nregion = \"r\"\nservice = \"s\"\nkey = \"{hex}\"\n"
+    );
+    let (_dir, file) = store_file(&text, 0o600);
+    retire(&file, "CSA", now()).unwrap();
+    let store = CredentialStore::load(&file).unwrap();
+    assert!(!store.find("CSA").unwrap().is_live(now()));
 }

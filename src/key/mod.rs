@@ -34,6 +34,11 @@ pub use signing::SigningKey;
 #[error("the key cannot be used: {0}")]
 pub struct KeyError(&'static str);
 
+impl KeyError {
+    /// It is for another algorithm than the one that is named.
+    pub const OTHER_ALGORITHM: Self = Self("it is for another algorithm");
+}
+
 /// A key that verifies signatures of one algorithm. Cheap to clone.
 #[derive(Clone)]
 pub struct VerifyingKey {
@@ -218,7 +223,7 @@ impl fmt::Debug for VerifyingKey {
 const PRIVATE: KeyError = KeyError(
     "it is a private key, and a verifier needs only the public one; the private one stays with the caller",
 );
-const OTHER_ALGORITHM: KeyError = KeyError("it is for another algorithm");
+const OTHER_ALGORITHM: KeyError = KeyError::OTHER_ALGORITHM;
 
 fn without_zeros(number: &[u8]) -> &[u8] {
     let zeros = number.iter().take_while(|byte| **byte == 0).count();

@@ -62,6 +62,8 @@ pub(super) struct Passenger<'a> {
     pub(super) trusted_peers: &'a [IpNet],
     /// The caller's certificate (DER), when the route passes it on.
     pub(super) certificate: Option<&'a [u8]>,
+    /// The fields that carried the caller's signature.
+    pub(super) carriers: &'a [HeaderName],
     /// The length of the body without AWS's chunks, when it came in them.
     pub(super) decoded_length: Option<u64>,
 }
@@ -85,6 +87,9 @@ pub(super) fn edit(
     if !passenger.route.forward_authorization {
         head.remove_header(&AUTHORIZATION);
         head.remove_header(&SECURITY_TOKEN);
+        for carrier in passenger.carriers {
+            head.remove_header(carrier);
+        }
         strip_presigned(head)?;
     }
     if let Some(length) = passenger.decoded_length {

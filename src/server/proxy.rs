@@ -161,6 +161,7 @@ impl ProxyHttp for Gateway {
                 authority: &authority,
                 host,
                 trusted_peers: listener.map_or(&[][..], |one| &one.settings.trusted_peers),
+                carriers: plan.carriers(),
                 certificate: certificate.map(|one| one.chain[0].as_ref()),
                 decoded_length: match plan.duty() {
                     BodyDuty::Chunked(duty) => Some(duty.decoded_length()),

@@ -40,7 +40,7 @@ impl KeyRing {
                 key,
                 live: credential.is_live(now),
             }),
-            Key::Aws(_) | Key::Hmac(_) => None,
+            Key::Aws(_) | Key::Derived(_) | Key::Hmac(_) => None,
         }
     }
 

@@ -11,7 +11,11 @@ mod sigv4;
 mod sts;
 mod workings;
 
+use std::borrow::Cow;
 use std::sync::Arc;
+
+use http::HeaderName;
+use http::header::AUTHORIZATION;
 
 use crate::call::Call;
 use crate::clock::UtcTime;
@@ -63,7 +67,25 @@ impl Presented<'_> {
             (Self::Hmac(_), None) | (Self::Sts(_), _) => Vec::new(),
         }
     }
+
+    /// The fields that carry it. They prove nothing beyond this gateway, and go no further
+    /// unless the route passes them on.
+    pub fn carriers(&self) -> Carriers {
+        static AWS: [HeaderName; 1] = [AUTHORIZATION];
+        static MESSAGE: [HeaderName; 2] = [
+            HeaderName::from_static("signature"),
+            HeaderName::from_static("signature-input"),
+        ];
+        match self {
+            Self::SigV4(_) | Self::Sts(_) => Cow::Borrowed(&AWS),
+            Self::Rfc9421(_) => Cow::Borrowed(&MESSAGE),
+            Self::Hmac(presented) => Cow::Owned(vec![presented.carrier().clone()]),
+        }
+    }
 }
+
+/// The fields that carry a signature: of most schemes always the same.
+pub type Carriers = Cow<'static, [HeaderName]>;
 
 /// What verifying came to, when nothing was refused.
 #[derive(Clone, Debug)]

@@ -107,11 +107,11 @@ fn a_credential_that_ends_soon_is_warned_of() {
     assert_eq!(gateway.metric("countersign_credentials_expiring", ""), 1.0);
     let expiry = gateway.metric("countersign_credential_expiry_timestamp_seconds", ID);
     assert_eq!(expiry, soon.unix() as f64);
-    let said = gateway.said();
-    assert!(
-        said.iter()
-            .any(|line| line.contains("A credential ends soon"))
-    );
+    wait_for("a warning", || {
+        let said = gateway.said();
+        let warned = |line: &String| line.contains("A credential ends soon");
+        said.iter().any(warned).then_some(())
+    });
 }
 
 /// One secret in moto's Secrets Manager, as `aws secretsmanager put-secret-value` would set it.

@@ -53,7 +53,9 @@ path = "/{name}/{{proxy+}}"
 method = "ANY"
 policy = "{name}"
 integration = "recorder"
-"#
+forward_authorization = {}
+"#,
+            name == "once"
         )
     };
     let both = format!("credentials = [\"{HOOK_ID}\", \"{OLD_HOOK_ID}\"]\n");
@@ -254,7 +256,7 @@ const SERVED: (u16, String) = (200, String::new());
 #[test]
 fn what_senders_libraries_sign_is_taken_and_passed_on_whole() {
     let stage = Stage::new();
-    for (sender, _) in SENDERS {
+    for (sender, preset) in SENDERS {
         for length in [20, LONG] {
             let hook = stage.sent_by(sender, HOOK_SECRET, &event(length));
             stage.upstream.forget();
@@ -263,6 +265,8 @@ fn what_senders_libraries_sign_is_taken_and_passed_on_whole() {
             assert!(seen.ends_with(&text(&hook.body)), "{sender} {length}");
             let consumer = stage.upstream.field("x-consumer");
             assert_eq!(consumer.as_deref(), Some("hooks"));
+            let signature = preset.demand(Vec::new()).header;
+            assert_eq!(stage.upstream.field(signature.as_str()), None);
             // Over TLS as well, and with the secret before it was changed.
             let config = tls(stage.directory.path(), None);
             let address = stage.gateway.address("public");
@@ -406,6 +410,9 @@ fn a_signature_without_a_time_passes_once_where_the_policy_says_so() {
     let mut hook = stage.sent_by("github", HOOK_SECRET, b"{\"delivery\":1}");
     hook.target = "/once/x".to_owned();
     assert_eq!(stage.ask(&hook), SERVED);
+    // This route passes it on, for an upstream that checks it as well.
+    let passed = stage.upstream.field("x-hub-signature-256");
+    assert_eq!(passed.as_deref(), Some(hook.fields[0].1.as_str()));
     assert_eq!(stage.ask(&hook), refused(403, "signature_replayed"));
     hook.target = "/github/x".to_owned();
     assert_eq!(stage.ask(&hook), SERVED, "this policy does not ask");

@@ -37,7 +37,7 @@ const ALWAYS: [&str; 4] = ["@method", "@authority", "@path", "@query"];
 impl MessageSigner {
     pub(super) fn open(file: &Path, settings: &OutgoingRfc9421) -> Result<Self, Problems> {
         let pem = read_private(&settings.private_key)?;
-        let key = SigningKey::from_pem(None, &pem).map_err(|why| {
+        let key = SigningKey::from_pem(settings.algorithm, &pem).map_err(|why| {
             let mut problems = Problems::default();
             let text = format!("private_key {}: {why}", settings.private_key.display());
             problems.add(file, settings.line, text);

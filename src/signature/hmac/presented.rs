@@ -20,6 +20,7 @@ const MAX_CREDENTIAL_ID: usize = 128;
 /// A signature as presented: parsed, and verified by nobody yet.
 #[derive(Clone)]
 pub struct Presented<'a> {
+    carrier: HeaderName,
     /// Each as long as the hash; at least one.
     signatures: Vec<Vec<u8>>,
     timestamp: Option<&'a str>,
@@ -28,8 +29,9 @@ pub struct Presented<'a> {
 
 impl<'a> Presented<'a> {
     /// What a signer has before it signs.
-    pub(super) fn unsigned(timestamp: Option<&'a str>) -> Self {
+    pub(super) fn unsigned(demand: &HmacDemand, timestamp: Option<&'a str>) -> Self {
         Self {
+            carrier: demand.header.clone(),
             signatures: Vec::new(),
             timestamp,
             credential_id: None,
@@ -42,6 +44,11 @@ impl<'a> Presented<'a> {
             Some(id) => vec![id],
             None => demand.credentials.iter().map(|id| id.as_str()).collect(),
         }
+    }
+
+    /// The field that it stands in.
+    pub fn carrier(&self) -> &HeaderName {
+        &self.carrier
     }
 
     pub(super) fn credential_id(&self) -> Option<&str> {
@@ -102,6 +109,7 @@ fn read<'a>(call: &Call<'a>, demand: &HmacDemand) -> Result<Presented<'a>, &'sta
     };
     let credential_id = demand.key_id_header.as_ref();
     Ok(Presented {
+        carrier: demand.header.clone(),
         signatures: signatures.ok_or("the signature is not of the encoding and length")?,
         timestamp,
         credential_id: credential_id.map(|name| read_id(call, name)).transpose()?,

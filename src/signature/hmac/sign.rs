@@ -88,7 +88,7 @@ fn signature(
         ended: request.body.is_empty(),
     });
     let call = call.map_err(|why| SignError(why.0))?;
-    let presented = Presented::unsigned(time);
+    let presented = Presented::unsigned(request.demand, time);
     let text = SignedText::of(&call, &presented, request.demand);
     let text = text.map_err(|refusal| match refusal {
         Refusal::SignatureMalformed(why) => SignError(why),

@@ -42,7 +42,9 @@ impl Gateway {
 
     /// The same, with more in its environment.
     pub fn start_in(directory: &Path, config: &str, environment: &[(&str, &str)]) -> Self {
-        write_store(directory);
+        if !directory.join("credentials.toml").exists() {
+            write_store(directory);
+        }
         write_config(directory, config);
         let mut child = Command::new(PROGRAM)
             .args(["run", "--config"])
@@ -114,6 +116,11 @@ impl Gateway {
 
     pub fn metrics(&self) -> String {
         self.admin("/metrics").1
+    }
+
+    /// The id of the process.
+    pub fn process(&self) -> u32 {
+        self.child.id()
     }
 
     /// Where the admin listener is.
