@@ -49,7 +49,7 @@ pub fn verify(
         None => now.plus(Duration::from_secs(demand.replay_window_secs.into())),
     };
     let text = SignedText::of(call, presented, demand)?;
-    // Whoever calls must buffer no body for a signature that was refusable without it.
+    // Only now: no body is held for a signature that can be refused without it.
     let body = match evidence.body.as_head_says(call) {
         KnownBody::Whole(bytes) => bytes,
         KnownBody::Unread if covers_body => return Ok(Outcome::NeedsBody),
