@@ -207,6 +207,16 @@ fn merge(
                 problems.add(&config.file, consumer.line, text);
             }
         }
+        for policy in &config.policies {
+            let demand = policy.demand.signature();
+            let Some(hmac) = demand.and_then(|demand| demand.hmac.as_ref()) else {
+                continue;
+            };
+            let checked = credential::check_hmac(&policy.name, &hmac.credentials, &store);
+            for text in checked.err().into_iter().flatten() {
+                problems.add(&config.file, hmac.line, text);
+            }
+        }
     }
     problems.or_ok(Arc::new(store))
 }

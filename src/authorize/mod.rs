@@ -19,7 +19,7 @@ use crate::refusal::{Challenge, Refusal};
 use crate::replay::{Answer, Entry, Remembered, ReplayMemory};
 use crate::route::Hit;
 use crate::signature::{
-    self, BodyDuty, Evidence, KeyRing, KnownBody, Outcome, Signer, Verified, Working,
+    self, BodyDuty, Carriers, Evidence, KeyRing, KnownBody, Outcome, Signer, Verified, Working,
 };
 
 use consumers::Consumers;
@@ -55,7 +55,7 @@ pub struct Permit<'r> {
     hit: Hit<'r>,
     consumer: Option<ConsumerName>,
     duty: BodyDuty,
-    carriers: &'static [&'static str],
+    carriers: Carriers,
 }
 
 impl<'r> Permit<'r> {
@@ -75,8 +75,8 @@ impl<'r> Permit<'r> {
     }
 
     /// The fields that carried the signature.
-    pub fn carriers(&self) -> &'static [&'static str] {
-        self.carriers
+    pub fn carriers(&self) -> &Carriers {
+        &self.carriers
     }
 }
 
@@ -114,7 +114,7 @@ enum Signature {
     Right {
         consumer: ConsumerName,
         verified: Verified,
-        carriers: &'static [&'static str],
+        carriers: Carriers,
     },
     NeedsBody(u64),
     NeedsAnswer(Question),
@@ -339,7 +339,9 @@ impl Authorizer {
     ) -> Option<(&ConsumerName, Vec<Working>)> {
         let demand = self.policy(hit).demand.signature()?;
         let presented = signature::present(evidence.call, demand, &self.keys).ok()??;
-        let consumer = self.consumers.explained(presented.credential_id())?;
+        let claimed = presented.credential_ids(demand);
+        let mut claimed = claimed.into_iter();
+        let consumer = claimed.find_map(|id| self.consumers.explained(id))?;
         let workings = signature::workings(&presented, evidence, demand).ok()?;
         Some((consumer, workings))
     }
@@ -408,7 +410,7 @@ fn permitted(hit: Hit<'_>, consumer: Option<ConsumerName>, duty: BodyDuty) -> Ve
         hit,
         consumer,
         duty,
-        carriers: &[],
+        carriers: Carriers::default(),
     })
 }
 

@@ -19,7 +19,7 @@ use super::{ConfigFile, recorded, routes};
 ///
 /// The request is one as HTTP/1.1 has it on the wire: request line, headers, an empty line, the
 /// body. Lines of the head may end in LF alone. The signer's text is its canonical request or
-/// its string to sign, which most signers log when told to.
+/// its string to sign, which most signers log when told to, or what its HMAC is made of.
 #[derive(Args)]
 pub(super) struct Options {
     #[command(flatten)]
@@ -27,7 +27,7 @@ pub(super) struct Options {
     /// The request; `-` reads it from standard input.
     #[arg(long, value_name = "FILE")]
     request: PathBuf,
-    /// The signer's own canonical request or string to sign, to be compared.
+    /// The signer's own canonical request, string to sign or signed text, to be compared.
     #[arg(long, value_name = "FILE")]
     theirs: Option<PathBuf>,
     /// A client certificate (PEM) that the caller would show.

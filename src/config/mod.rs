@@ -35,8 +35,9 @@ pub use replay_memory::{OnStoreDown, ReplayMemory, ReplayStore, StoreServer};
 pub use request_limits::RequestLimits;
 pub use route::{Route, RouteHost, RouteMethods};
 pub use signature::{
-    MAX_EXPIRES_SECS, Rfc9421Demand, SigV4Algorithm, SigV4Demand, SignatureDemand,
-    SignatureProfile, StreamingMode, StsDemand,
+    HmacDemand, HmacEncoding, HmacForm, HmacHash, HmacPreset, HmacTimestamp, MAX_EXPIRES_SECS,
+    Rfc9421Demand, SigV4Algorithm, SigV4Demand, SignatureDemand, SignatureProfile, SignedPart,
+    SignedTemplate, StreamingMode, StsDemand, TimestampPlace, TimestampUnit,
 };
 
 /// A valid configuration. Paths in it are absolute or relative to the working directory:
@@ -88,6 +89,7 @@ fn read(mut root: Table<'_>) -> Config {
     let has_store = process.credential_store.is_some() || !credential_sources.is_empty();
     let (consumers, consumer_names) = consumer::read(&mut root, has_store);
     let (policies, policy_names) = policy::read(&mut root, &consumer_names, &listeners);
+    policy::check_credentials(root.document(), &policies, &consumers);
     let (integrations, integration_names) = integration::read(&mut root, &base);
     let known = route::Known {
         policies: &policies,

@@ -2,8 +2,8 @@
 
 use crate::config::declared::Declared;
 use crate::config::signature::{self, SignatureDemand};
-use crate::config::{ClientCertificateMode, Listener};
-use crate::document::{Placed, Table, alternatives};
+use crate::config::{ClientCertificateMode, Consumer, Listener};
+use crate::document::{Document, Placed, Table, alternatives};
 use crate::names::{ConsumerName, PolicyName};
 use crate::problem::suggestion;
 
@@ -83,6 +83,41 @@ pub(super) fn read(
         });
     }
     (policies, names)
+}
+
+/// Notes it when a policy names a credential by which nobody could pass it.
+pub(super) fn check_credentials(
+    document: &Document<'_>,
+    policies: &[Policy],
+    consumers: &[Consumer],
+) {
+    for policy in policies {
+        let hmac = policy.demand.signature().and_then(|one| one.hmac.as_ref());
+        let named = hmac.iter().flat_map(|hmac| &hmac.credentials);
+        for id in named {
+            let owner = consumers.iter().find(|one| one.credentials.contains(id));
+            let admits = |owner: &Consumer| {
+                let admitted = policy.consumers.as_ref();
+                admitted.is_none_or(|all| all.contains(&owner.name))
+            };
+            let problem = match owner {
+                Some(owner) if admits(owner) => continue,
+                Some(owner) => format!(
+                    "is the one of consumer \"{}\", which the policy does not admit",
+                    owner.name
+                ),
+                None => {
+                    "is no consumer's; add it to the \"credentials\" of a [[consumer]]".to_owned()
+                }
+            };
+            let line = hmac.map_or(policy.line, |hmac| hmac.line);
+            let name = &policy.name;
+            document.note(
+                line,
+                format!("credential \"{id}\" of policy \"{name}\" {problem}"),
+            );
+        }
+    }
 }
 
 fn read_demand(table: &mut Table<'_>) -> Demand {

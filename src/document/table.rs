@@ -91,6 +91,11 @@ impl<'d> Table<'d> {
         self
     }
 
+    /// Takes `key` out unread, and notes nothing about it; whether it was there.
+    pub fn leave_out(&mut self, key: &'static str) -> bool {
+        self.take_spanned(key).is_some()
+    }
+
     /// A text that is not empty.
     pub fn text(&mut self, key: &'static str) -> Option<Placed<String>> {
         let text = self.any_text(key)?;

@@ -7,8 +7,8 @@ use std::fmt::Write as _;
 use crate::call::Call;
 use crate::clock::UtcTime;
 use crate::config::{
-    Demand, Policy, Proof, SigV4Algorithm, SigV4Demand, SignatureDemand, SignatureProfile,
-    StsDemand,
+    Demand, HmacDemand, Policy, Proof, SigV4Algorithm, SigV4Demand, SignatureDemand,
+    SignatureProfile, StsDemand,
 };
 use crate::identity::{Caller, Identity, Shown};
 use crate::refusal::Refusal;
@@ -183,6 +183,7 @@ fn signature(demand: &SignatureDemand) -> String {
     let schemes = [
         demand.sigv4.as_ref().map(sigv4),
         message.map(|_| "a signature of RFC 9421".to_owned()),
+        demand.hmac.as_ref().map(hmac),
         demand.sts.as_ref().map(sts),
     ];
     schemes
@@ -190,6 +191,12 @@ fn signature(demand: &SignatureDemand) -> String {
         .flatten()
         .collect::<Vec<_>>()
         .join(" or ")
+}
+
+fn hmac(demand: &HmacDemand) -> String {
+    // Line breaks in the template would break the line.
+    let signed = demand.signed.to_string().escape_debug().to_string();
+    format!("an HMAC in {} of \"{signed}\"", demand.header)
 }
 
 fn sigv4(demand: &SigV4Demand) -> String {

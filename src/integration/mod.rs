@@ -11,7 +11,7 @@ use crate::config::{Config, IntegrationKind, Route};
 use crate::limit::Pass;
 use crate::names::ConsumerName;
 use crate::problem::Problems;
-use crate::signature::BodyDuty;
+use crate::signature::{BodyDuty, Carriers};
 
 pub use http_proxy::{Attempt, Upstream};
 pub use mock::MockAnswer;
@@ -38,7 +38,7 @@ pub struct Plan {
     route: Arc<Route>,
     consumer: Option<ConsumerName>,
     duty: BodyDuty,
-    carriers: &'static [&'static str],
+    carriers: Carriers,
     max_body_bytes: u64,
 }
 
@@ -64,8 +64,8 @@ impl Plan {
     }
 
     /// The fields that carried the caller's signature.
-    pub fn carriers(&self) -> &'static [&'static str] {
-        self.carriers
+    pub fn carriers(&self) -> &Carriers {
+        &self.carriers
     }
 
     /// The largest body.
@@ -119,7 +119,7 @@ impl Integrations {
             route: permit.hit().route().clone(),
             consumer: permit.consumer().cloned(),
             duty: permit.duty().clone(),
-            carriers: permit.carriers(),
+            carriers: permit.carriers().clone(),
             max_body_bytes: pass.max_body_bytes(),
         }
     }

@@ -63,7 +63,7 @@ pub(super) struct Passenger<'a> {
     /// The caller's certificate (DER), when the route passes it on.
     pub(super) certificate: Option<&'a [u8]>,
     /// The fields that carried the caller's signature.
-    pub(super) carriers: &'a [&'static str],
+    pub(super) carriers: &'a [HeaderName],
     /// The length of the body without AWS's chunks, when it came in them.
     pub(super) decoded_length: Option<u64>,
 }
@@ -88,7 +88,7 @@ pub(super) fn edit(
         head.remove_header(&AUTHORIZATION);
         head.remove_header(&SECURITY_TOKEN);
         for carrier in passenger.carriers {
-            head.remove_header(*carrier);
+            head.remove_header(carrier);
         }
         strip_presigned(head)?;
     }

@@ -4,13 +4,18 @@
 
 mod body;
 mod compare;
+mod hmac;
 mod keys;
 pub mod rfc9421;
 mod sigv4;
 mod sts;
 mod workings;
 
+use std::borrow::Cow;
 use std::sync::Arc;
+
+use http::HeaderName;
+use http::header::AUTHORIZATION;
 
 use crate::call::Call;
 use crate::clock::UtcTime;
@@ -20,6 +25,7 @@ use crate::refusal::{Challenge, Refusal};
 
 pub use body::{BodyDuty, KnownBody};
 pub use compare::{Comparison, Difference, compare};
+pub use hmac::{HmacSigningRequest, sign as sign_hmac};
 pub use keys::KeyRing;
 pub use sigv4::{
     ChunkedBody, ChunkedDuty, SignError, SigningRequest, presign, sign, strip_presigned,
@@ -47,29 +53,41 @@ pub enum Presented<'a> {
     SigV4(sigv4::Presented<'a>),
     /// An HTTP Message Signature.
     Rfc9421(Box<rfc9421::Presented<'a>>),
+    /// An HMAC that the policy describes.
+    Hmac(hmac::Presented<'a>),
     /// A presigned request to STS.
     Sts(sts::Presented<'a>),
 }
 
 impl Presented<'_> {
-    /// The id of the credential that it claims to be of; empty when it names none.
-    pub fn credential_id(&self) -> &str {
-        match self {
-            Self::SigV4(presented) => presented.credential_id(),
-            Self::Rfc9421(presented) => presented.credential_id(),
-            Self::Sts(_) => "",
+    /// The ids of the credentials of which it may be: most schemes name one.
+    pub fn credential_ids<'s>(&'s self, demand: &'s SignatureDemand) -> Vec<&'s str> {
+        match (self, &demand.hmac) {
+            (Self::SigV4(presented), _) => vec![presented.credential_id()],
+            (Self::Rfc9421(presented), _) => vec![presented.credential_id()],
+            (Self::Hmac(presented), Some(demand)) => presented.credential_ids(demand),
+            (Self::Hmac(_), None) | (Self::Sts(_), _) => Vec::new(),
         }
     }
 
     /// The fields that carry it. They prove nothing beyond this gateway, and go no further
     /// unless the route passes them on.
-    pub fn carriers(&self) -> &'static [&'static str] {
+    pub fn carriers(&self) -> Carriers {
+        static AWS: [HeaderName; 1] = [AUTHORIZATION];
+        static MESSAGE: [HeaderName; 2] = [
+            HeaderName::from_static("signature"),
+            HeaderName::from_static("signature-input"),
+        ];
         match self {
-            Self::SigV4(_) | Self::Sts(_) => &["authorization"],
-            Self::Rfc9421(_) => &["signature", "signature-input"],
+            Self::SigV4(_) | Self::Sts(_) => Cow::Borrowed(&AWS),
+            Self::Rfc9421(_) => Cow::Borrowed(&MESSAGE),
+            Self::Hmac(presented) => Cow::Owned(vec![presented.carrier().clone()]),
         }
     }
 }
+
+/// The fields that carry a signature: of most schemes always the same.
+pub type Carriers = Cow<'static, [HeaderName]>;
 
 /// What verifying came to, when nothing was refused.
 #[derive(Clone, Debug)]
@@ -122,8 +140,13 @@ pub fn present<'a>(
         None => None,
     };
     let message = message.map(|message| Presented::Rfc9421(Box::new(message)));
+    // What an HMAC looks like, only a policy says.
+    let hmac = match &demand.hmac {
+        Some(demand) => hmac::present(call, demand)?.map(Presented::Hmac),
+        None => None,
+    };
     let token = demand.sts.as_ref().and_then(|sts| sts::present(call, sts));
-    let mut all = [aws, message, token.map(Presented::Sts)]
+    let mut all = [aws, message, hmac, token.map(Presented::Sts)]
         .into_iter()
         .flatten();
     let (first, second) = (all.next(), all.next());
@@ -138,14 +161,15 @@ pub fn present<'a>(
 
 /// What a 401 asks for, by a call that has content or by one that has none.
 pub fn challenge(demand: &SignatureDemand, has_content: bool) -> Challenge {
-    let schemes = [
-        demand.sigv4.as_ref().map(|_| "AWS4-HMAC-SHA256"),
-        demand.sts.as_ref().map(|_| "Bearer"),
-    ];
-    let schemes: Vec<&str> = schemes.into_iter().flatten().collect();
+    let aws = demand.sigv4.iter().flat_map(|sigv4| &sigv4.algorithms);
+    let schemes = aws.copied().map(sigv4::token);
+    let schemes: Vec<&str> = schemes
+        .chain(demand.sts.as_ref().map(|_| "Bearer"))
+        .collect();
     let message = demand.rfc9421.as_ref();
     Challenge {
-        // RFC 9110 §11.6.1 wants every 401 to say it, though RFC 9421 has no name for itself.
+        // RFC 9110 §11.6.1 wants every 401 to say it, though RFC 9421 has no name for itself, and
+        // no more have the ways in which webhooks are signed.
         www_authenticate: match schemes.is_empty() {
             true => "Signature".to_owned(),
             false => schemes.join(", "),
@@ -177,6 +201,10 @@ pub fn verify(
         Presented::Rfc9421(presented) => {
             let rfc9421 = demand.rfc9421.as_ref().ok_or(NOT_TAKEN)?;
             rfc9421::judge(presented, evidence, rfc9421, keys, demand.refuse_replays)
+        }
+        Presented::Hmac(presented) => {
+            let hmac = demand.hmac.as_ref().ok_or(NOT_TAKEN)?;
+            hmac::verify(presented, evidence, hmac, keys, demand.refuse_replays)
         }
         Presented::Sts(presented) => {
             let sts = demand.sts.as_ref().ok_or(NOT_TAKEN)?;

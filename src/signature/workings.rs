@@ -7,7 +7,10 @@ use std::fmt::Write as _;
 use crate::config::SignatureDemand;
 use crate::refusal::Refusal;
 
-use super::{Evidence, Presented, rfc9421, sigv4};
+use super::{Evidence, Presented, hmac, rfc9421, sigv4};
+
+/// Bytes of a signed text that are shown; a body may be longer.
+pub(super) const MAX_SIGNED_TEXT: usize = 64 * 1024;
 
 /// One text on the way from a request to its signature.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,6 +28,8 @@ pub enum WorkingKind {
     CanonicalRequest,
     /// AWS SigV4 "Create a string to sign".
     StringToSign,
+    /// What an HMAC is made of.
+    SignedText,
     /// RFC 9421 §2.5.
     SignatureBase,
 }
@@ -35,6 +40,7 @@ impl WorkingKind {
         match self {
             Self::CanonicalRequest => "canonical request",
             Self::StringToSign => "string to sign",
+            Self::SignedText => "signed text",
             Self::SignatureBase => "signature base",
         }
     }
@@ -50,15 +56,22 @@ pub fn workings(
     evidence: &Evidence<'_>,
     demand: &SignatureDemand,
 ) -> Result<Vec<Working>, Refusal> {
-    match (presented, &demand.sigv4) {
-        (Presented::SigV4(presented), Some(demand)) => sigv4::workings(presented, evidence, demand),
-        (Presented::Rfc9421(presented), _) => {
+    match (presented, &demand.sigv4, &demand.hmac) {
+        (Presented::SigV4(presented), Some(demand), _) => {
+            sigv4::workings(presented, evidence, demand)
+        }
+        (Presented::Hmac(presented), _, Some(demand)) => {
+            hmac::workings(presented, evidence, demand)
+        }
+        (Presented::Rfc9421(presented), ..) => {
             let text = rfc9421::signature_base(presented, evidence.call, evidence.secure)?;
             let kind = WorkingKind::SignatureBase;
             Ok(vec![Working { kind, text }])
         }
         // A token signs nothing of the request that carries it.
-        (Presented::SigV4(_), None) | (Presented::Sts(_), _) => Ok(Vec::new()),
+        (Presented::SigV4(_), None, _)
+        | (Presented::Hmac(_), _, None)
+        | (Presented::Sts(_), ..) => Ok(Vec::new()),
     }
 }
 
@@ -81,9 +94,15 @@ pub fn for_log(workings: &[Working]) -> String {
             }
         }
     }
-    let end = out.floor_char_boundary(MAX_BYTES.min(out.len()));
-    out.truncate(end);
+    out.truncate(cut(&out, MAX_BYTES).len());
     out
+}
+
+/// The start of `text`, at most so many bytes of it.
+pub(super) fn cut(text: &str, most: usize) -> &str {
+    let mut fits = (0..=most.min(text.len())).rev();
+    let end = fits.find(|end| text.is_char_boundary(*end));
+    &text[..end.unwrap_or(0)]
 }
 
 #[cfg(test)]

@@ -26,3 +26,4 @@ mod replayed;
 mod signatures;
 mod signers;
 mod upstreams;
+mod webhooks;

@@ -12,9 +12,10 @@ use crate::credential::{self, Credential, CredentialStore};
 
 use super::Answer;
 
-const HEAD: [&str; 7] = [
+const HEAD: [&str; 8] = [
     "ID",
     "CONSUMER",
+    "SCHEME",
     "STATE",
     "NOT BEFORE",
     "NOT AFTER",
@@ -46,6 +47,7 @@ pub(super) fn list(
             owner
                 .map_or("-", |consumer| consumer.name.as_str())
                 .to_owned(),
+            credential.key.scheme().to_owned(),
             state(credential, now).to_owned(),
             time(credential.not_before),
             time(credential.not_after),
@@ -66,7 +68,7 @@ pub(super) fn list(
     }
 }
 
-fn aligned(rows: &[[String; 7]]) -> String {
+fn aligned(rows: &[[String; 8]]) -> String {
     let width = |column: usize| rows.iter().map(|row| row[column].len()).max().unwrap_or(0);
     let lines = rows.iter().map(|row| {
         let cells = row.iter().enumerate();

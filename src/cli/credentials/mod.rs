@@ -3,26 +3,21 @@
 //! A secret is shown once, when it is made.
 
 mod list;
+mod new;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::Context as _;
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-use zeroize::Zeroizing;
-
 use crate::clock::UtcTime;
-use crate::config::{Config, Consumer};
-use crate::credential::{self, Credential, CredentialStore, EditError, MAX_LIVE, Secret};
-use crate::names::CredentialId;
+use crate::config::Config;
+use crate::credential::{self, CredentialStore, EditError};
 use crate::problem::suggestion;
 
 /// Make, list and retire the credentials with which consumers sign their requests
 ///
-/// A credential is an access key id, which is public, and a secret access key, which only the
-/// consumer and the gateway know. They stand in the credential store, a file of its own that
+/// A credential is an id, which is public, and a secret, which only the consumer and the gateway
+/// know: an access key id and a secret access key for SigV4, or the secret of an HMAC. They stand in the credential store, a file of its own that
 /// only its owner may read; `credential_store` in `[gateway]` names it. A `[[consumer]]` lists the
 /// ids of its credentials.
 ///
@@ -42,6 +37,13 @@ pub enum Command {
         /// The `[[consumer]]` that will sign with it; write `credentials = []` for its first one
         #[arg(long, value_name = "NAME")]
         consumer: String,
+        /// What it is for: SigV4 signatures, or an HMAC that a policy describes
+        #[arg(long, value_name = "SCHEME", default_value = "sigv4")]
+        scheme: Scheme,
+        /// Take the secret that the sender dictates from this file, or from standard input (`-`),
+        /// instead of drawing one; for `--scheme hmac`
+        #[arg(long, value_name = "FILE")]
+        secret_file: Option<PathBuf>,
         /// The first second at which it is good, such as 2026-01-31T12:00:00Z [default: at once]
         #[arg(long, value_name = "TIME", value_parser = parse_time)]
         not_before: Option<UtcTime>,
@@ -75,6 +77,17 @@ pub enum Command {
         #[arg(value_name = "ID")]
         id: String,
     },
+}
+
+/// What a credential is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Scheme {
+    /// AWS Signature Version 4.
+    #[value(name = "sigv4")]
+    SigV4,
+    /// An HMAC that a policy describes.
+    #[value(name = "hmac")]
+    Hmac,
 }
 
 /// What the command has to say: to standard output when all is well, else to standard error.
@@ -122,12 +135,20 @@ fn answer(command: &Command, now: UtcTime) -> anyhow::Result<Answer> {
     match command {
         Command::New {
             consumer,
+            scheme,
+            secret_file,
             not_before,
             not_after,
             ..
         } => {
-            let times = (*not_before, *not_after);
-            create(&config, file, &store, consumer, times, now)
+            let wish = new::Wish {
+                consumer,
+                scheme: *scheme,
+                secret_file: secret_file.as_deref(),
+                not_before: *not_before,
+                not_after: *not_after,
+            };
+            new::create(&config, file, &store, &wish, now)
         }
         Command::List { admin, .. } => Ok(list::list(
             &config,
@@ -137,87 +158,6 @@ fn answer(command: &Command, now: UtcTime) -> anyhow::Result<Answer> {
         )),
         Command::Retire { id, .. } => retire(file, &store, id, now),
     }
-}
-
-fn create(
-    config: &Config,
-    file: &Path,
-    store: &CredentialStore,
-    consumer: &str,
-    (not_before, not_after): (Option<UtcTime>, Option<UtcTime>),
-    now: UtcTime,
-) -> anyhow::Result<Answer> {
-    let consumer = match find_consumer(config, consumer) {
-        Ok(consumer) => consumer,
-        Err(text) => return Ok(Err(text)),
-    };
-    if let Err(text) = check_room(consumer, store, now) {
-        return Ok(Err(text));
-    }
-    if not_after.is_some_and(|end| end < now || not_before.is_some_and(|start| end < start)) {
-        let text = "the credential would never be good: --not-after is over already, or before --not-before";
-        return Ok(Err(text.to_owned()));
-    }
-    let secret = draw_secret()?;
-    let credential = Credential {
-        not_before,
-        not_after,
-        ..Credential::aws(&draw_id()?, secret.clone())
-    };
-    Ok(wrong_or(credential::append(file, &credential))?
-        .map(|()| introduce(config, consumer, &credential, &secret)))
-}
-
-fn find_consumer<'c>(config: &'c Config, name: &str) -> Result<&'c Consumer, String> {
-    let found = config.consumers.iter().find(|c| c.name.as_str() == name);
-    found.ok_or_else(|| {
-        let names = config.consumers.iter().map(|c| c.name.as_str());
-        format!(
-            "{}: there is no consumer \"{name}\"{}",
-            config.file.display(),
-            suggestion(name, names)
-        )
-    })
-}
-
-fn check_room(consumer: &Consumer, store: &CredentialStore, now: UtcTime) -> Result<(), String> {
-    let live: Vec<&str> = consumer
-        .credentials
-        .iter()
-        .filter(|id| store.find(id.as_str()).is_some_and(|c| c.is_live(now)))
-        .map(CredentialId::as_str)
-        .collect();
-    if live.len() < MAX_LIVE {
-        return Ok(());
-    }
-    Err(format!(
-        "consumer \"{}\" has {} live credentials ({}); retire one first",
-        consumer.name,
-        live.len(),
-        live.join(", ")
-    ))
-}
-
-fn introduce(
-    config: &Config,
-    consumer: &Consumer,
-    credential: &Credential,
-    secret: &Secret,
-) -> String {
-    let ids: Vec<String> = consumer
-        .credentials
-        .iter()
-        .chain([&credential.id])
-        .map(|id| format!("\"{id}\""))
-        .collect();
-    format!(
-        "access key id      {}\nsecret access key  {}\n\nThe secret is not shown again. Put this line into consumer \"{}\" of {} and reload:\n\n    credentials = [{}]",
-        credential.id,
-        secret.expose(),
-        consumer.name,
-        config.file.display(),
-        ids.join(", ")
-    )
 }
 
 fn retire(file: &Path, store: &CredentialStore, id: &str, now: UtcTime) -> anyhow::Result<Answer> {
@@ -242,24 +182,6 @@ fn wrong_or(edited: Result<(), EditError>) -> anyhow::Result<Result<(), String>>
     }
 }
 
-/// 90 random bits behind "CS".
-fn draw_id() -> anyhow::Result<String> {
-    const BASE32: &[u8; 32] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
-    let mut drawn = [0; 18];
-    aws_lc_rs::rand::fill(&mut drawn).context("cannot draw random bytes")?;
-    let digits = drawn
-        .iter()
-        .map(|byte| char::from(BASE32[usize::from(byte & 31)]));
-    Ok("CS".chars().chain(digits).collect())
-}
-
-/// 240 random bits in 40 characters.
-fn draw_secret() -> anyhow::Result<Secret> {
-    let mut drawn = Zeroizing::new([0; 30]);
-    aws_lc_rs::rand::fill(&mut *drawn).context("cannot draw random bytes")?;
-    Ok(Secret::new(STANDARD.encode(drawn.as_slice())))
-}
-
 fn parse_time(text: &str) -> Result<UtcTime, String> {
     UtcTime::parse_rfc3339(text)
         .ok_or_else(|| "write a time with its offset, such as 2026-01-31T12:00:00Z".to_owned())
@@ -269,6 +191,7 @@ fn parse_time(text: &str) -> Result<UtcTime, String> {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+    use crate::credential::{Key, Secret};
 
     const CONFIG: &str = r#"
         gateway.credential_store = "credentials.toml"
@@ -301,9 +224,20 @@ mod tests {
     }
 
     fn new(config: &Path, consumer: &str) -> Answer {
+        new_for(config, consumer, Scheme::SigV4, None)
+    }
+
+    fn new_for(
+        config: &Path,
+        consumer: &str,
+        scheme: Scheme,
+        secret_file: Option<PathBuf>,
+    ) -> Answer {
         let command = Command::New {
             config: config.to_owned(),
             consumer: consumer.to_owned(),
+            scheme,
+            secret_file,
             not_before: None,
             not_after: None,
         };
@@ -330,7 +264,7 @@ mod tests {
             configure(dir.path(), &ids);
         }
         let said = new(&config, "bank").unwrap_err();
-        assert!(said.contains("2 live credentials"), "{said}");
+        assert!(said.contains("2 live credentials for sigv4"), "{said}");
 
         retire(&config, &ids[0], now()).unwrap();
         new(&config, "bank").unwrap();
@@ -355,6 +289,41 @@ mod tests {
         .unwrap();
         assert!(listed.contains(&id) && listed.contains("live"), "{listed}");
         assert!(!listed.contains(secret));
+    }
+
+    #[test]
+    fn a_secret_for_hmac_is_drawn_or_taken_as_the_sender_dictates_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let config = configure(dir.path(), &[]);
+        let key = |id: &str| {
+            let store = CredentialStore::load(&dir.path().join("credentials.toml")).unwrap();
+            store.find(id).unwrap().key.clone()
+        };
+        let said = new_for(&config, "bank", Scheme::Hmac, None).unwrap();
+        let words: Vec<&str> = said.split_whitespace().collect();
+        assert_eq!((words[0], words[2], words[3].len()), ("id", "secret", 40));
+        assert_eq!(key(words[1]), Key::Hmac(Secret::new(words[3].to_owned())));
+
+        let file = dir.path().join("stripe.secret");
+        let dictated = "whsec_0123456789abcdef0123456789";
+        std::fs::write(&file, format!("{dictated}\n")).unwrap();
+        let import = |scheme| new_for(&config, "bank", scheme, Some(file.clone()));
+        let set_mode = |mode| {
+            let mode = std::os::unix::fs::PermissionsExt::from_mode(mode);
+            std::fs::set_permissions(&file, mode).unwrap();
+        };
+        set_mode(0o644);
+        assert!(import(Scheme::Hmac).unwrap_err().contains("chmod 600"));
+        set_mode(0o600);
+        let said = import(Scheme::Hmac).unwrap();
+        let id = said.split_whitespace().nth(1).unwrap();
+        assert_eq!(key(id), Key::Hmac(Secret::new(dictated.to_owned())));
+        assert!(!said.contains("whsec"), "{said}");
+        assert!(import(Scheme::SigV4).unwrap_err().contains("--scheme hmac"));
+        for bad in ["", "short", "one-line-of-a-secret-and\nanother-line-of-it"] {
+            std::fs::write(&file, bad).unwrap();
+            assert!(import(Scheme::Hmac).is_err(), "{bad}");
+        }
     }
 
     #[test]

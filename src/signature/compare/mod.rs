@@ -3,6 +3,7 @@
 //! Pure: knows nothing of files or of whether the signature was right.
 
 mod aws;
+mod hmac;
 mod message;
 
 use super::workings::{Working, WorkingKind};
@@ -36,10 +37,14 @@ pub struct Difference {
 /// Compares the signer's text with the one of `workings` that it is meant to be; `None` when
 /// there is no such one.
 pub fn compare(workings: &[Working], theirs: &str) -> Option<Comparison> {
+    // Every byte of it counts, and none of its lines has a meaning of its own.
+    if let Some(ours) = text_of(workings, WorkingKind::SignedText) {
+        return Some(hmac::compare(ours, theirs));
+    }
     let theirs = theirs.replace("\r\n", "\n");
     let theirs = theirs.trim_end_matches('\n');
     let kind = kind_of(workings, theirs)?;
-    let ours = &workings.iter().find(|one| one.kind == kind)?.text;
+    let ours = text_of(workings, kind)?;
     let (mut mine, mut other) = (ours.split('\n'), theirs.split('\n'));
     let mut line = 0;
     loop {
@@ -85,7 +90,13 @@ fn cause(
         WorkingKind::CanonicalRequest => aws::in_request(place, ours, theirs),
         WorkingKind::StringToSign => aws::in_string(place.at, ours, theirs),
         WorkingKind::SignatureBase => message::in_base(ours, theirs),
+        WorkingKind::SignedText => hmac::in_text(ours, theirs),
     }
+}
+
+fn text_of(workings: &[Working], kind: WorkingKind) -> Option<&str> {
+    let found = workings.iter().find(|one| one.kind == kind);
+    found.map(|one| one.text.as_str())
 }
 
 /// Which of the texts the signer's is meant to be.

@@ -22,7 +22,7 @@ pub(super) fn read(token: &str) -> Result<SigV4Algorithm, &'static str> {
 }
 
 /// The first line of a string to sign.
-pub(super) fn token(algorithm: SigV4Algorithm) -> &'static str {
+pub(in crate::signature) fn token(algorithm: SigV4Algorithm) -> &'static str {
     match algorithm {
         SigV4Algorithm::Hmac => "AWS4-HMAC-SHA256",
         SigV4Algorithm::Ecdsa => "AWS4-ECDSA-P256-SHA256",

@@ -50,6 +50,7 @@ const TRAILER: HeaderName = HeaderName::from_static("x-amz-trailer");
 const REGION_SET: HeaderName = HeaderName::from_static("x-amz-region-set");
 const SECURITY_TOKEN: HeaderName = HeaderName::from_static("x-amz-security-token");
 
+pub(super) use algorithm::token;
 pub use chunked::{ChunkedBody, ChunkedDuty};
 pub(super) use key::SigningKeys;
 pub use presented::Presented;

@@ -53,7 +53,7 @@ pub struct SigningRequest<'a> {
 /// Why a request cannot be signed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the request cannot be signed: {0}")]
-pub struct SignError(&'static str);
+pub struct SignError(pub(in crate::signature) &'static str);
 
 /// Signs in a header: the fields to add, `authorization` last (AWS IAM User Guide, "Create a
 /// signed AWS API request").

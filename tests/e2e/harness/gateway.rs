@@ -20,6 +20,10 @@ pub const ID: &str = "CSTESTBILLING";
 pub const SECRET: &str = "a-secret-that-only-the-tests-know";
 pub const OTHER_ID: &str = "CSTESTSHIPPING";
 pub const OTHER_SECRET: &str = "another-secret-that-only-tests-know";
+pub const HOOK_ID: &str = "CSTESTHOOK";
+pub const HOOK_SECRET: &str = "whsec_a-secret-of-a-sender-of-webhooks";
+pub const OLD_HOOK_ID: &str = "CSTESTOLDHOOK";
+pub const OLD_HOOK_SECRET: &str = "whsec_the-secret-before-it-was-changed";
 
 pub struct Gateway {
     child: Child,
@@ -212,7 +216,11 @@ pub fn write_config(directory: &Path, config: &str) {
 pub fn write_store(directory: &Path) {
     let file = directory.join("credentials.toml");
     let entry = |id, secret| format!("[[credential]]\nid = \"{id}\"\nsecret = \"{secret}\"\n");
-    let text = entry(ID, SECRET) + &entry(OTHER_ID, OTHER_SECRET);
+    let hook = |id, secret| entry(id, secret) + "scheme = \"hmac\"\n";
+    let text = entry(ID, SECRET)
+        + &entry(OTHER_ID, OTHER_SECRET)
+        + &hook(HOOK_ID, HOOK_SECRET)
+        + &hook(OLD_HOOK_ID, OLD_HOOK_SECRET);
     fs::write(&file, text).expect("a file");
     fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).expect("a mode");
 }
