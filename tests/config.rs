@@ -114,5 +114,5 @@ fn a_policy_takes_the_algorithms_of_the_schemes_that_it_names_and_no_others() {
         [SigV4Algorithm::Hmac],
         [SigV4Algorithm::Hmac, SigV4Algorithm::Ecdsa],
     );
-    assert_eq!(taken, [&hmac[..], &hmac[..], &both[..]]);
+    assert_eq!(taken, [&hmac[..], &hmac[..], &both[..], &hmac[..]]);
 }

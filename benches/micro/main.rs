@@ -52,7 +52,9 @@ fn measure(criterion: &mut Criterion, stage: &Stage) {
 
 /// What the gateway does for the signature of a GET whose head has been parsed.
 fn verify(stage: &Stage, call: &Call<'_>) {
-    let presented = signature::present(call, &stage.demand).ok().flatten();
+    let presented = signature::present(call, &stage.demand, &stage.keys)
+        .ok()
+        .flatten();
     let evidence = Evidence {
         call,
         body: KnownBody::Empty,

@@ -123,12 +123,11 @@ fn duty(word: &str, algorithm: SigV4Algorithm, mode: StreamingMode) -> ChunkedDu
         sigv4: Some(sigv4),
         ..SignatureDemand::default()
     };
-    let presented = present(&call, &demand)
+    let store = CredentialStore::from_credentials([Credential::aws("CSFUZZ", secret)]);
+    let keys = KeyRing::new(Arc::new(store), Arc::default());
+    let presented = present(&call, &demand, &keys)
         .expect("one carrier")
         .expect("a signature");
-    let keys = KeyRing::new(Arc::new(CredentialStore::from_credentials([
-        Credential::aws("CSFUZZ", secret),
-    ])));
     let evidence = Evidence {
         call: &call,
         body: KnownBody::Unread,

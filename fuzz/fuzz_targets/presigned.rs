@@ -80,14 +80,15 @@ fn judge(target: &str, profile: SignatureProfile) -> Option<Result<Outcome, Refu
         sigv4: Some(sigv4),
         ..SignatureDemand::default()
     };
-    let presented = match present(&call, &demand) {
+    let keys = KEYS.get_or_init(|| {
+        let credential = Credential::aws("CSFUZZ", Secret::new(SECRET.to_owned()));
+        let store = CredentialStore::from_credentials([credential]);
+        KeyRing::new(Arc::new(store), Arc::default())
+    });
+    let presented = match present(&call, &demand, keys) {
         Ok(presented) => presented?,
         Err(refusal) => return Some(Err(refusal)),
     };
-    let keys = KEYS.get_or_init(|| {
-        let credential = Credential::aws("CSFUZZ", Secret::new(SECRET.to_owned()));
-        KeyRing::new(Arc::new(CredentialStore::from_credentials([credential])))
-    });
     let evidence = Evidence {
         call: &call,
         body: KnownBody::Empty,

@@ -55,14 +55,14 @@ fuzz_target!(|input: (&str, &[u8], &[u8], &[u8], bool)| {
         sigv4: Some(sigv4),
         ..SignatureDemand::default()
     };
-    let Ok(Some(presented)) = present(&call, &demand) else {
-        return;
-    };
     let store = CredentialStore::from_credentials([Credential::aws(
         "CSFUZZ",
         Secret::new("a secret that no fuzzer finds".to_owned()),
     )]);
     let keys = KeyRing::new(Arc::new(store), Arc::default());
+    let Ok(Some(presented)) = present(&call, &demand, &keys) else {
+        return;
+    };
     let now = UtcTime::from_unix(1_440_938_160);
     let evidence = Evidence {
         call: &call,

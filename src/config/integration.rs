@@ -30,7 +30,7 @@ pub struct Integration {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum IntegrationKind {
     /// Passes the request on.
-    HttpProxy(HttpProxy),
+    HttpProxy(Box<HttpProxy>),
     /// Answers by itself.
     Mock(Mock),
 }
@@ -108,7 +108,9 @@ pub(super) fn read(root: &mut Table<'_>, base: &Path) -> (Vec<Integration>, Decl
         let name = names.name_of(&mut table).unwrap_or_default();
         table.need("type", "write type = \"http_proxy\" or type = \"mock\"");
         let kind = match table.word("type", &KINDS) {
-            Some(Kind::HttpProxy) => IntegrationKind::HttpProxy(read_proxy(&mut table, base)),
+            Some(Kind::HttpProxy) => {
+                IntegrationKind::HttpProxy(Box::new(read_proxy(&mut table, base)))
+            }
             Some(Kind::Mock) => IntegrationKind::Mock(read_mock(&mut table)),
             // Which keys belong here is not known, so none is called unknown.
             None => continue,

@@ -3,6 +3,7 @@
 
 #![allow(dead_code)]
 
+pub mod case;
 pub mod changed;
 pub mod client;
 pub mod gateway;
