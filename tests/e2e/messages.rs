@@ -377,8 +377,8 @@ fn a_signature_base_is_explained() {
     write_config(home, &config(&stage.upstream));
     let path = |name: &str| home.join(name).display().to_string();
     fs::write(path("request"), &sent).unwrap();
-    let base = format!(
-        "\"@method\": GET\n\"@authority\": localhost\n\"@path\": /message/x\n\"@query\": ?\n"
+    let base = String::from(
+        "\"@method\": GET\n\"@authority\": localhost\n\"@path\": /message/x\n\"@query\": ?\n",
     );
     fs::write(path("theirs"), base).unwrap();
     let output = run(
