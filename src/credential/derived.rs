@@ -30,6 +30,15 @@ pub struct DerivedKey {
     key: Zeroizing<[u8; 32]>,
 }
 
+impl DerivedKeys {
+    /// The key for a scope.
+    pub fn find(&self, day: &str, region: Option<&str>, service: &str) -> Option<&DerivedKey> {
+        self.keys.iter().find(|key| {
+            key.day == day && Some(key.region.as_str()) == region && key.service == service
+        })
+    }
+}
+
 impl DerivedKey {
     /// Takes over `key`.
     pub fn new(day: &str, region: &str, service: &str, key: Zeroizing<[u8; 32]>) -> Self {

@@ -72,7 +72,8 @@ pub(super) fn why_unknown(id: &str) -> &'static str {
     match id.starts_with("AKIA") || id.starts_with("ASIA") {
         true => {
             "an AWS IAM access key cannot be verified here: AWS never gives out its secret; \
-             create one with `countersign credentials new`"
+             make one with `countersign credentials new`, or take the caller's own identity by \
+             the scheme \"sts\""
         }
         false => "the credential is unknown",
     }

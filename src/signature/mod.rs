@@ -28,7 +28,8 @@ pub use compare::{Comparison, Difference, compare};
 pub use hmac::{HmacSigningRequest, sign as sign_hmac};
 pub use keys::KeyRing;
 pub use sigv4::{
-    ChunkedBody, ChunkedDuty, SignError, SigningRequest, presign, sign, strip_presigned,
+    ChunkedBody, ChunkedDuty, SignError, SigningRequest, derive_key, derive_public, presign, sign,
+    strip_presigned,
 };
 pub use sts::{Principals, Question};
 pub use workings::{Working, WorkingKind, for_log, workings};

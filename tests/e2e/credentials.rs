@@ -206,3 +206,134 @@ fn a_gateway_does_not_start_without_the_secrets_that_it_needs() {
         "{said}"
     );
 }
+
+/// The gateway never sees the secret: only what opens these days, this region, this service.
+#[test]
+fn a_gateway_that_holds_only_derived_keys_verifies_their_days() {
+    let directory = tempdir().unwrap();
+    let path = |name: &str| directory.path().join(name).display().to_string();
+    crate::harness::gateway::write_store(directory.path());
+    fs::rename(path("credentials.toml"), path("secrets.toml")).unwrap();
+    let derive = |more: &[&str]| {
+        let _ = fs::remove_file(path("credentials.toml"));
+        let store = path("secrets.toml");
+        let out = path("credentials.toml");
+        let base = [
+            "credentials",
+            "derive",
+            "--store",
+            &store,
+            "--out",
+            &out,
+            "--service",
+            SERVICE,
+        ];
+        let output = run(PROGRAM, &[&base[..], more].concat());
+        assert!(output.status.success(), "{}", text(&output.stderr));
+    };
+    derive(&["--region", REGION, "--credential", ID, "--days", "3"]);
+    let kept = fs::read_to_string(path("credentials.toml")).unwrap();
+    assert!(!kept.contains(SECRET) && !kept.contains(OTHER_ID), "{kept}");
+    assert_eq!(kept.matches("day = ").count(), 3);
+    let mode = fs::metadata(path("credentials.toml"))
+        .unwrap()
+        .permissions()
+        .mode();
+    assert_eq!(mode & 0o777, 0o600);
+
+    let schemes = r#"schemes = ["sigv4", "sigv4a"]"#;
+    let config = config("", &format!("\"{ID}\"")).replace(r#"schemes = ["sigv4"]"#, schemes);
+    let gateway = Gateway::start(directory.path(), &config);
+    let address = gateway.address("plain");
+    assert_eq!(get(address, ID, SECRET), 200);
+    assert_eq!(get(address, ID, OTHER_SECRET), 403);
+    let asymmetric = || {
+        let url = format!("http://localhost:{}/x", address.port());
+        let store = path("secrets.toml");
+        let file = path("signer.toml");
+        let config = fs::read_to_string(path("gateway.toml")).unwrap();
+        fs::write(&file, config.replace("credentials.toml", &store)).unwrap();
+        let arguments = [
+            "sign",
+            "--config",
+            &file,
+            "--scheme",
+            "sigv4a",
+            "--credential",
+            ID,
+            "GET",
+            &url,
+        ];
+        let signed = run(PROGRAM, &arguments);
+        assert!(signed.status.success(), "{}", text(&signed.stderr));
+        let headers = directory.path().join("curl");
+        fs::write(&headers, &signed.stdout).unwrap();
+        let output = run(
+            "curl",
+            &[
+                "-s",
+                "-o",
+                "/dev/null",
+                "-w",
+                "%{http_code}",
+                "--config",
+                &headers.display().to_string(),
+                &url,
+            ],
+        );
+        text(&output.stdout)
+    };
+    assert_eq!(asymmetric(), "403", "nothing was derived for SigV4a");
+    derive(&["--region", REGION, "--credential", ID, "--sigv4a"]);
+    assert!(gateway.reload_as_it_is());
+    assert_eq!(asymmetric(), "200");
+    // For another region, and for days that are over.
+    derive(&["--region", "eu-west-1", "--credential", ID]);
+    assert!(gateway.reload_as_it_is());
+    assert_eq!(get(address, ID, SECRET), 403);
+    gateway.logged("why", |line| {
+        let detail = line["detail"].as_str().unwrap_or_default();
+        detail.contains("no signing key for this day, region and service")
+    });
+    derive(&[
+        "--region",
+        REGION,
+        "--credential",
+        ID,
+        "--from",
+        "2020-01-01T00:00:00Z",
+    ]);
+    assert!(gateway.reload_as_it_is());
+    assert_eq!(get(address, ID, SECRET), 403);
+}
+
+#[test]
+fn derive_writes_nothing_over_and_says_what_is_wrong() {
+    let directory = tempdir().unwrap();
+    crate::harness::gateway::write_store(directory.path());
+    let path = |name: &str| directory.path().join(name).display().to_string();
+    let (store, out) = (path("credentials.toml"), path("out.toml"));
+    let derive = |more: &[&str]| {
+        let base = [
+            "credentials",
+            "derive",
+            "--store",
+            &store,
+            "--service",
+            "s",
+            "--region",
+            "r",
+        ];
+        let output = run(PROGRAM, &[&base[..], more].concat());
+        (output.status.code(), text(&output.stderr))
+    };
+    let (code, said) = derive(&["--out", &out, "--credential", "CSTESTBILLIN"]);
+    assert!(
+        code == Some(1) && said.contains(&format!("did you mean \"{ID}\"?")),
+        "{said}"
+    );
+    assert_eq!(derive(&["--out", &out]).0, Some(0));
+    let (code, said) = derive(&["--out", &out]);
+    assert!(code == Some(1) && said.contains("File exists"), "{said}");
+    assert_eq!(derive(&["--out", &out, "--days", "0"]).0, Some(2));
+}

@@ -2,6 +2,7 @@
 //! In: the configuration, which names the store, and the store. Out: the store changed, and what the operator does next.
 //! A secret is shown once, when it is made.
 
+mod derive;
 mod list;
 mod new;
 
@@ -64,6 +65,12 @@ pub enum Command {
         #[arg(long, value_name = "ADDRESS")]
         admin: Option<SocketAddr>,
     },
+    /// Make a credential store without secrets: SigV4 signing keys of some days only
+    ///
+    /// For a gateway that must not hold the secrets. Each key verifies the requests of one day,
+    /// region and service, and opens nothing else. Run it where the secrets are, every few days;
+    /// carry the new store to the gateway and reload.
+    Derive(derive::Options),
     /// End a credential now
     ///
     /// Writes `not_after` into the credential store. The gateway goes on taking the credential
@@ -111,9 +118,40 @@ pub fn run(command: &Command) -> anyhow::Result<ExitCode> {
 }
 
 fn answer(command: &Command, now: UtcTime) -> anyhow::Result<Answer> {
-    let (Command::New { config, .. }
-    | Command::List { config, .. }
-    | Command::Retire { config, .. }) = command;
+    match command {
+        Command::Derive(options) => derive::run(options, now),
+        Command::New {
+            config,
+            consumer,
+            scheme,
+            secret_file,
+            not_before,
+            not_after,
+        } => with_store(config, |config, file, store| {
+            let wish = new::Wish {
+                consumer,
+                scheme: *scheme,
+                secret_file: secret_file.as_deref(),
+                not_before: *not_before,
+                not_after: *not_after,
+            };
+            new::create(config, file, store, &wish, now)
+        }),
+        Command::List { config, admin } => with_store(config, |config, _, store| {
+            let admin = admin.or(config.process.admin);
+            Ok(list::list(config, store, admin, now))
+        }),
+        Command::Retire { config, id } => {
+            with_store(config, |_, file, store| retire(file, store, id, now))
+        }
+    }
+}
+
+/// Opens the configuration and the store that it names.
+fn with_store(
+    config: &Path,
+    answer: impl FnOnce(&Config, &Path, &CredentialStore) -> anyhow::Result<Answer>,
+) -> anyhow::Result<Answer> {
     let config = match Config::load(config) {
         Ok(config) => config,
         Err(problems) => return Ok(Err(problems.to_string())),
@@ -132,32 +170,7 @@ fn answer(command: &Command, now: UtcTime) -> anyhow::Result<Answer> {
             Err(problems) => return Ok(Err(problems.to_string())),
         },
     };
-    match command {
-        Command::New {
-            consumer,
-            scheme,
-            secret_file,
-            not_before,
-            not_after,
-            ..
-        } => {
-            let wish = new::Wish {
-                consumer,
-                scheme: *scheme,
-                secret_file: secret_file.as_deref(),
-                not_before: *not_before,
-                not_after: *not_after,
-            };
-            new::create(&config, file, &store, &wish, now)
-        }
-        Command::List { admin, .. } => Ok(list::list(
-            &config,
-            &store,
-            admin.or(config.process.admin),
-            now,
-        )),
-        Command::Retire { id, .. } => retire(file, &store, id, now),
-    }
+    answer(&config, file, &store)
 }
 
 fn retire(file: &Path, store: &CredentialStore, id: &str, now: UtcTime) -> anyhow::Result<Answer> {

@@ -12,7 +12,7 @@ use aws_lc_rs::signature::ParsedPublicKey;
 use zeroize::Zeroizing;
 
 use crate::clock::UtcTime;
-use crate::credential::{CredentialStore, Key, Secret};
+use crate::credential::{Credential, CredentialStore, DerivedKey, Key, Secret};
 use crate::names::CredentialId;
 use crate::refusal::Refusal;
 use crate::signature::keys::KeyRing;
@@ -99,16 +99,14 @@ pub(super) fn check(
     now: UtcTime,
 ) -> Result<CredentialId, Refusal> {
     let ring = &keys.sigv4;
-    let known = match keys.find(id, now) {
-        Ok(found) => match (&found.key, ring.kept.get(id)) {
-            (Key::Aws(secret), Some(kept)) => Ok((found, secret, kept)),
-            _ => Err("the credential is none for SigV4"),
-        },
-        Err(why) => Err(why),
-    };
+    let known = keys.find(id, now).and_then(|found| {
+        let source = Source::of(found, scope, signature)?;
+        let kept = ring.kept.get(id).ok_or("the credential is new")?;
+        Ok((found, source, kept))
+    });
     let (source, kept) = match known {
-        Ok((_, secret, kept)) => ((secret, id), kept),
-        Err(_) => ((&ring.decoy, NOBODY), &ring.decoy_kept),
+        Ok((_, source, kept)) => (source, kept),
+        Err(_) => (Source::Secret(&ring.decoy, NOBODY), &ring.decoy_kept),
     };
     let right = kept.verify(source, scope, text, signature);
     match (known, right) {
@@ -117,6 +115,56 @@ pub(super) fn check(
         (Err(why), _) => Err(Refusal::SignatureMismatch(why)),
     }
 }
+
+/// What the keys of a credential are made from.
+#[derive(Clone, Copy)]
+enum Source<'a> {
+    /// The secret, and the id that goes with it into SigV4a's key.
+    Secret(&'a Secret, &'a str),
+    /// SigV4's key for the scope that is asked for.
+    Derived(&'a DerivedKey),
+    /// SigV4a's public key, an uncompressed point.
+    Public(&'a [u8; 65]),
+}
+
+impl<'a> Source<'a> {
+    /// What `credential` has for a signature of this kind and scope, or why it has nothing.
+    fn of(
+        credential: &'a Credential,
+        scope: &Scope<'_>,
+        signature: &Signature,
+    ) -> Result<Self, &'static str> {
+        let derived = match &credential.key {
+            Key::Aws(secret) => return Ok(Self::Secret(secret, credential.id.as_str())),
+            Key::Derived(derived) => derived,
+            Key::Hmac(_) | Key::Message(_) => return Err("the credential is none for SigV4"),
+        };
+        let found = match signature {
+            Signature::Hmac(_) => derived.find(scope.day, scope.region, scope.service),
+            Signature::Ecdsa(_) => return derived.sigv4a.as_ref().map(Self::Public).ok_or(NO_KEY),
+        };
+        found.map(Self::Derived).ok_or(NO_KEY)
+    }
+
+    fn signing_key(self, scope: &Scope<'_>) -> Option<hmac::Key> {
+        match self {
+            Self::Secret(secret, _) => Some(derive(secret, scope)),
+            Self::Derived(key) => Some(hmac::Key::new(HMAC_SHA256, key.expose())),
+            Self::Public(_) => None,
+        }
+    }
+
+    fn public_key(self) -> Option<ParsedPublicKey> {
+        match self {
+            Self::Secret(secret, id) => pair::public_key(secret, id),
+            Self::Public(point) => pair::of_point(point),
+            Self::Derived(_) => None,
+        }
+    }
+}
+
+const NO_KEY: &str = "the credential has no signing key for this day, region and service; \
+                      derive it with `countersign credentials derive`";
 
 /// The key with which a signature was just verified: chunks go on with it.
 pub(super) fn chain_key(
@@ -131,28 +179,47 @@ pub(super) fn chain_key(
     }
 }
 
-/// `kSigning`: the secret, narrowed by each part of the scope.
+/// `kSigning`, as a key to sign and verify with.
 pub(super) fn derive(secret: &Secret, scope: &Scope<'_>) -> hmac::Key {
+    hmac::Key::new(HMAC_SHA256, &*derive_bytes(secret, scope))
+}
+
+/// `kSigning`: the secret, narrowed by each part of the scope.
+fn derive_bytes(secret: &Secret, scope: &Scope<'_>) -> Zeroizing<[u8; 32]> {
     let start = Zeroizing::new(format!("AWS4{}", secret.expose()));
-    let start = hmac::Key::new(HMAC_SHA256, start.as_bytes());
-    scope.parts().fold(start, |key, part| {
-        hmac::Key::new(HMAC_SHA256, sign(&key, part.as_bytes()).as_ref())
-    })
+    let mut key = hmac::Key::new(HMAC_SHA256, start.as_bytes());
+    let mut bytes = Zeroizing::new([0; 32]);
+    for part in scope.parts() {
+        bytes.copy_from_slice(sign(&key, part.as_bytes()).as_ref());
+        key = hmac::Key::new(HMAC_SHA256, &*bytes);
+    }
+    bytes
+}
+
+/// What a gateway needs of `secret` to verify SigV4 of one day, region and service, and nothing
+/// else of it.
+pub fn derive_key(secret: &Secret, day: &str, region: &str, service: &str) -> DerivedKey {
+    let scope = Scope {
+        day,
+        region: Some(region),
+        service,
+    };
+    DerivedKey::new(day, region, service, derive_bytes(secret, &scope))
 }
 
 impl Kept {
     /// The signature's kind says which key verifies it, and never the other way round.
     fn verify(
         &self,
-        (secret, id): (&Secret, &str),
+        source: Source<'_>,
         scope: &Scope<'_>,
         text: &[u8],
         signature: &Signature,
     ) -> bool {
         match signature {
-            Signature::Hmac(code) => self.verify_code(secret, scope, text, code),
+            Signature::Hmac(code) => self.verify_code(source, scope, text, code),
             Signature::Ecdsa(der) => {
-                let public = self.public.get_or_init(|| pair::public_key(secret, id));
+                let public = self.public.get_or_init(|| source.public_key());
                 let right = |key: &ParsedPublicKey| key.verify_sig(text, der.as_bytes()).is_ok();
                 public.as_ref().is_some_and(right)
             }
@@ -162,7 +229,7 @@ impl Kept {
     /// Compares in constant time; derives the key when it is not kept yet.
     fn verify_code(
         &self,
-        secret: &Secret,
+        source: Source<'_>,
         scope: &Scope<'_>,
         text: &[u8],
         code: &[u8; 32],
@@ -172,7 +239,9 @@ impl Kept {
             return verify(&found.key, text, code).is_ok();
         }
         drop(keys);
-        let key = derive(secret, scope);
+        let Some(key) = source.signing_key(scope) else {
+            return false;
+        };
         let right = verify(&key, text, code).is_ok();
         self.keep(key, scope);
         right

@@ -53,6 +53,8 @@ const SECURITY_TOKEN: HeaderName = HeaderName::from_static("x-amz-security-token
 pub(super) use algorithm::token;
 pub use chunked::{ChunkedBody, ChunkedDuty};
 pub(super) use key::SigningKeys;
+pub use key::derive_key;
+pub use pair::derive_public;
 pub use presented::Presented;
 pub use presigned::strip as strip_presigned;
 pub use sign::{SignError, SigningRequest, presign, sign};

@@ -30,6 +30,17 @@ pub(super) fn public_key(secret: &Secret, id: &str) -> Option<ParsedPublicKey> {
     ParsedPublicKey::new(&ECDSA_P256_SHA256_ASN1, &pair.public).ok()
 }
 
+/// The key whose public half is `point`, uncompressed; `None` when that is not on the curve.
+pub(super) fn of_point(point: &[u8; 65]) -> Option<ParsedPublicKey> {
+    ParsedPublicKey::new(&ECDSA_P256_SHA256_ASN1, point).ok()
+}
+
+/// The public half of SigV4a's key pair, uncompressed, for a gateway that must not hold the
+/// secret.
+pub fn derive_public(secret: &Secret, id: &str) -> Option<[u8; 65]> {
+    derive(secret, id)?.public.try_into().ok()
+}
+
 /// The pair that signs.
 pub(super) fn key_pair(secret: &Secret, id: &str) -> Option<EcdsaKeyPair> {
     let pair = derive(secret, id)?;
