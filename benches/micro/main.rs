@@ -1,7 +1,9 @@
 //! What single stages cost: admitting a call, finding its route, verifying the SigV4 of a GET,
-//! all of `decide`, and parsing a certificate. Prints first how often the verification allocates.
+//! all of `decide`, parsing a certificate; and verifying each scheme by size of the body. Prints
+//! first how often a verification allocates.
 
 mod allocations;
+mod schemes;
 mod stage;
 
 use std::hint::black_box;
@@ -23,8 +25,10 @@ fn main() {
     verify(&stage, &call);
     let allocations = allocations::during(|| verify(&stage, &call));
     println!("sigv4_verify_get: {allocations} heap allocations");
+    schemes::count_allocations(|work| allocations::during(work));
     let mut criterion = Criterion::default().configure_from_args();
     measure(&mut criterion, &stage);
+    schemes::measure(&mut criterion);
     criterion.final_summary();
 }
 
