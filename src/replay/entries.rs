@@ -8,9 +8,8 @@ use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::Answer;
-use super::shard::{Shard, hash};
+use super::shard::{SHARD_BITS, Shard, hash};
 
-pub(super) const SHARD_BITS: u32 = 4;
 const SHARDS: usize = 1 << SHARD_BITS;
 /// What one question drops at most of what is over, so that none pays for all.
 const DROPPED_AT_ONCE: usize = 256;

@@ -8,6 +8,9 @@
 
 use std::collections::BTreeMap;
 
+/// The first bits of a hash choose the shard, and are no use within one.
+pub(super) const SHARD_BITS: u32 = 4;
+
 /// A key, and where its two chains go on. 44 bytes; with the room for growth and the heads of
 /// the chains a key costs about 60.
 struct Slot {
@@ -147,7 +150,7 @@ impl Shard {
     fn chain_of(&self, key: &[u8; 32]) -> usize {
         // The highest bits are the best mixed; the first four chose the shard.
         let bits = self.by_hash.len().trailing_zeros();
-        ((hash(key, self.spread) << super::entries::SHARD_BITS) >> (u64::BITS - bits)) as usize
+        ((hash(key, self.spread) << SHARD_BITS) >> (u64::BITS - bits)) as usize
     }
 }
 

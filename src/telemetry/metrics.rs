@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use prometheus::{
     Encoder as _, Gauge, GaugeVec, Histogram, HistogramOpts, HistogramVec, IntCounter,
-    IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder,
+    IntCounterVec, IntGauge, IntGaugeVec, Registry, TextEncoder,
 };
 
 use super::pulled::{CredentialRecord, Pulled, PulledMetrics, SourceRecord};
 use super::record::{ConnectionRecord, RequestRecord};
+use super::registry::{counters, gauges, histograms, named, opts, register};
 
 /// How a handshake ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -256,51 +257,8 @@ impl Status {
     }
 }
 
-pub(super) fn named(name: &str) -> String {
-    format!("countersign_{name}")
-}
-
-pub(super) fn opts(name: &str, help: &str) -> Opts {
-    Opts::new(named(name), help)
-}
-
-pub(super) fn counters(
-    registry: &Registry,
-    name: &str,
-    help: &str,
-    labels: &[&str],
-) -> IntCounterVec {
-    register(registry, IntCounterVec::new(opts(name, help), labels))
-}
-
-fn gauges(registry: &Registry, name: &str, help: &str, labels: &[&str]) -> IntGaugeVec {
-    register(registry, IntGaugeVec::new(opts(name, help), labels))
-}
-
-fn histograms(
-    registry: &Registry,
-    name: &str,
-    help: &str,
-    buckets: &[f64],
-    labels: &[&str],
-) -> HistogramVec {
-    let opts = HistogramOpts::new(named(name), help).buckets(buckets.to_vec());
-    register(registry, HistogramVec::new(opts, labels))
-}
-
 fn decide_histogram(registry: &Registry) -> Histogram {
     let help = "Time of deciding about a request: route, certificate, signature, limits.";
     let opts = HistogramOpts::new(named("decide_seconds"), help).buckets(SHORT_SECONDS.to_vec());
     register(registry, Histogram::with_opts(opts))
-}
-
-pub(super) fn register<M>(registry: &Registry, metric: prometheus::Result<M>) -> M
-where
-    M: prometheus::core::Collector + Clone + 'static,
-{
-    let metric = metric.expect("the names above are valid");
-    registry
-        .register(Box::new(metric.clone()))
-        .expect("the names above are used once");
-    metric
 }

@@ -6,6 +6,7 @@ mod access_log;
 mod metrics;
 mod pulled;
 mod record;
+mod registry;
 
 use crate::config::AccessLog;
 

@@ -5,7 +5,7 @@ use std::sync::{Mutex, PoisonError};
 
 use prometheus::{GaugeVec, IntCounterVec, IntGauge, Registry};
 
-use super::metrics::{counters, named, opts, register};
+use super::registry::{counters, named, opts, register};
 
 /// What is told of one credential. Never more than its name.
 pub struct CredentialRecord<'a> {
