@@ -3,8 +3,8 @@
 use crate::call::{Body, Call};
 use crate::digest::{EMPTY_HASH, sha256};
 
-use super::rfc9421::ContentDigest;
-use super::sigv4::ChunkedDuty;
+use super::rfc9421::digest::ContentDigest;
+use super::sigv4::chunked::ChunkedDuty;
 
 /// What is known of the body when the signature is judged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -6,46 +6,33 @@ mod body;
 mod compare;
 mod hmac;
 mod keys;
+mod known;
+mod outcome;
 pub mod rfc9421;
 mod sigv4;
 mod sts;
-mod workings;
+mod working;
 
 use std::borrow::Cow;
-use std::sync::Arc;
 
 use http::HeaderName;
 use http::header::AUTHORIZATION;
 
 use crate::call::Call;
-use crate::clock::UtcTime;
 use crate::config::SignatureDemand;
-use crate::names::CredentialId;
 use crate::refusal::{Challenge, Refusal};
 
 pub use body::{BodyDuty, KnownBody};
 pub use compare::{Comparison, Difference, compare};
 pub use hmac::{HmacSigningRequest, sign as sign_hmac};
 pub use keys::KeyRing;
+pub use outcome::{Evidence, Outcome, SignError, Signer, Verified};
 pub use sigv4::{
-    ChunkedBody, ChunkedDuty, SignError, SigningRequest, derive_key, derive_public, presign, sign,
+    ChunkedBody, ChunkedDuty, SigningRequest, derive_key, derive_public, presign, sign,
     strip_presigned,
 };
 pub use sts::{Principals, Question};
-pub use workings::{Working, WorkingKind, for_log, workings};
-
-/// What is judged, and what is known around it.
-#[derive(Clone, Copy)]
-pub struct Evidence<'a> {
-    /// The request.
-    pub call: &'a Call<'a>,
-    /// What is known of its body.
-    pub body: KnownBody<'a>,
-    /// Whether it came over TLS.
-    pub secure: bool,
-    /// The time of the request.
-    pub now: UtcTime,
-}
+pub use working::{Working, WorkingKind, for_log};
 
 /// A signature as a call presents it: parsed, and verified by nobody yet.
 #[derive(Clone)]
@@ -90,41 +77,6 @@ impl Presented<'_> {
 /// The fields that carry a signature: of most schemes always the same.
 pub type Carriers = Cow<'static, [HeaderName]>;
 
-/// What verifying came to, when nothing was refused.
-#[derive(Clone, Debug)]
-pub enum Outcome {
-    /// The signature is right.
-    Verified(Verified),
-    /// It covers a body that is unread, and of which the head tells no hash: read it, up to the
-    /// demand's `max_buffered_body_bytes`, and ask again with [`KnownBody::Whole`].
-    NeedsBody,
-    /// STS must be asked whose it is; then ask again.
-    NeedsAnswer(Box<sts::Question>),
-}
-
-/// Who has signed.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Signer {
-    /// Whoever holds the credential of this id.
-    Credential(CredentialId),
-    /// The principal of AWS IAM with this ARN.
-    Principal(Arc<str>),
-}
-
-/// A signature that is right.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Verified {
-    /// Whose it is.
-    pub signer: Signer,
-    /// What the body still owes.
-    pub duty: BodyDuty,
-    /// What tells this signature from every other one, made from what was signed: signatures
-    /// themselves can be changed and stay right (ECDSA). Only made when replays are refused.
-    pub replay_key: Option<[u8; 32]>,
-    /// The last second at which it would be found right.
-    pub good_until: UtcTime,
-}
-
 /// Finds the one signature that `call` presents; `None` when there is none.
 ///
 /// # Errors
@@ -137,7 +89,7 @@ pub fn present<'a>(
 ) -> Result<Option<Presented<'a>>, Refusal> {
     let aws = sigv4::present(call)?.map(Presented::SigV4);
     let message = match &demand.rfc9421 {
-        Some(demand) => rfc9421::present(call, demand, |id| keys.holds(id))?,
+        Some(demand) => rfc9421::present(call, demand, |id| keys.store().find(id).is_some())?,
         None => None,
     };
     let message = message.map(|message| Presented::Rfc9421(Box::new(message)));
@@ -197,19 +149,72 @@ pub fn verify(
     match presented {
         Presented::SigV4(presented) => {
             let sigv4 = demand.sigv4.as_ref().ok_or(NOT_TAKEN)?;
-            sigv4::verify(presented, evidence, sigv4, keys, demand.refuse_replays)
+            sigv4::verify(
+                presented,
+                evidence,
+                sigv4,
+                &keys.sigv4,
+                demand.refuse_replays,
+            )
         }
         Presented::Rfc9421(presented) => {
             let rfc9421 = demand.rfc9421.as_ref().ok_or(NOT_TAKEN)?;
-            rfc9421::judge(presented, evidence, rfc9421, keys, demand.refuse_replays)
+            rfc9421::judge(
+                presented,
+                evidence,
+                rfc9421,
+                keys.store(),
+                demand.refuse_replays,
+            )
         }
         Presented::Hmac(presented) => {
             let hmac = demand.hmac.as_ref().ok_or(NOT_TAKEN)?;
-            hmac::verify(presented, evidence, hmac, keys, demand.refuse_replays)
+            hmac::verify(
+                presented,
+                evidence,
+                hmac,
+                keys.store(),
+                demand.refuse_replays,
+            )
         }
         Presented::Sts(presented) => {
             let sts = demand.sts.as_ref().ok_or(NOT_TAKEN)?;
-            sts::verify(presented, evidence, sts, keys, demand.refuse_replays)
+            sts::verify(
+                presented,
+                evidence,
+                sts,
+                keys.principals(),
+                demand.refuse_replays,
+            )
         }
+    }
+}
+
+/// The texts from which the signature of `presented` is made, as far as the request can be
+/// read, whether or not the signature is right.
+///
+/// # Errors
+/// The request cannot be signed at all: what is refused about it.
+pub fn workings(
+    presented: &Presented<'_>,
+    evidence: &Evidence<'_>,
+    demand: &SignatureDemand,
+) -> Result<Vec<Working>, Refusal> {
+    match (presented, &demand.sigv4, &demand.hmac) {
+        (Presented::SigV4(presented), Some(demand), _) => {
+            sigv4::workings(presented, evidence, demand)
+        }
+        (Presented::Hmac(presented), _, Some(demand)) => {
+            hmac::workings(presented, evidence, demand)
+        }
+        (Presented::Rfc9421(presented), ..) => {
+            let text = rfc9421::signature_base(presented, evidence.call, evidence.secure)?;
+            let kind = WorkingKind::SignatureBase;
+            Ok(vec![Working { kind, text }])
+        }
+        // A token signs nothing of the request that carries it.
+        (Presented::SigV4(_), None, _)
+        | (Presented::Hmac(_), _, None)
+        | (Presented::Sts(_), ..) => Ok(Vec::new()),
     }
 }

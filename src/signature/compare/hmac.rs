@@ -2,7 +2,7 @@
 //! mistakes that senders and proxies make in it.
 
 use super::{Comparison, Difference};
-use crate::signature::workings::{MAX_SIGNED_TEXT, WorkingKind, cut};
+use crate::signature::working::{MAX_SIGNED_TEXT, WorkingKind, cut};
 
 const KIND: WorkingKind = WorkingKind::SignedText;
 

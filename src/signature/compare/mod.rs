@@ -6,7 +6,7 @@ mod aws;
 mod hmac;
 mod message;
 
-use super::workings::{Working, WorkingKind};
+use super::working::{Working, WorkingKind};
 
 /// What comparing came to.
 #[derive(Clone, Debug, PartialEq, Eq)]

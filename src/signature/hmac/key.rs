@@ -7,10 +7,10 @@ use aws_lc_rs::hmac;
 
 use crate::clock::UtcTime;
 use crate::config::{HmacDemand, HmacHash};
-use crate::credential::{Key, Secret};
+use crate::credential::{CredentialStore, Key, Secret};
 use crate::names::CredentialId;
 use crate::refusal::Refusal;
-use crate::signature::keys::KeyRing;
+use crate::signature::known;
 
 use super::presented::Presented;
 
@@ -21,7 +21,7 @@ const DECOY: &[u8] = b"this is nobody's secret; it opens no route";
 pub(super) fn find(
     presented: &Presented<'_>,
     demand: &HmacDemand,
-    keys: &KeyRing,
+    store: &CredentialStore,
     now: UtcTime,
     mac: impl Fn(&hmac::Key) -> hmac::Tag,
 ) -> Result<CredentialId, Refusal> {
@@ -29,7 +29,7 @@ pub(super) fn find(
     let mut unknown = None;
     let mut tried = false;
     for candidate in candidates(presented, demand) {
-        let secret = candidate.and_then(|id| Ok((id, secret(keys, id, now)?)));
+        let secret = candidate.and_then(|id| Ok((id, secret(store, id, now)?)));
         let key = match &secret {
             Ok((_, secret)) => key(demand.hash, secret.expose().as_bytes()),
             Err(_) => key(demand.hash, DECOY),
@@ -64,11 +64,11 @@ fn candidates<'d>(
 }
 
 fn secret<'k>(
-    keys: &'k KeyRing,
+    store: &'k CredentialStore,
     id: &CredentialId,
     now: UtcTime,
 ) -> Result<&'k Secret, &'static str> {
-    match &keys.find(id.as_str(), now)?.key {
+    match &known::find(store, id.as_str(), now)?.key {
         Key::Hmac(secret) => Ok(secret),
         _ => Err("the credential is none for HMAC"),
     }

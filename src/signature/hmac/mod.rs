@@ -17,9 +17,10 @@ mod workings;
 use std::time::Duration;
 
 use crate::config::HmacDemand;
+use crate::credential::CredentialStore;
 use crate::refusal::Refusal;
-use crate::signature::keys::KeyRing;
-use crate::signature::{BodyDuty, Evidence, KnownBody, Outcome, Signer, Verified};
+use crate::signature::body::{BodyDuty, KnownBody};
+use crate::signature::outcome::{Evidence, Outcome, Signer, Verified};
 
 use text::SignedText;
 
@@ -36,7 +37,7 @@ pub fn verify(
     presented: &Presented<'_>,
     evidence: &Evidence<'_>,
     demand: &HmacDemand,
-    keys: &KeyRing,
+    store: &CredentialStore,
     wants_replay_key: bool,
 ) -> Result<Outcome, Refusal> {
     let Evidence { call, now, .. } = *evidence;
@@ -55,7 +56,7 @@ pub fn verify(
         KnownBody::Unread if covers_body => return Ok(Outcome::NeedsBody),
         KnownBody::Empty | KnownBody::Unread => b"",
     };
-    let credential = key::find(presented, demand, keys, now, |key| text.mac(key, body))?;
+    let credential = key::find(presented, demand, store, now, |key| text.mac(key, body))?;
     Ok(Outcome::Verified(Verified {
         replay_key: wants_replay_key.then(|| text.replay_key(&credential, body)),
         signer: Signer::Credential(credential),

@@ -8,7 +8,7 @@ use crate::clock::UtcTime;
 use crate::config::{HmacDemand, HmacForm, TimestampPlace};
 use crate::credential::Secret;
 use crate::refusal::Refusal;
-use crate::signature::SignError;
+use crate::signature::outcome::SignError;
 
 use super::encode;
 use super::key::key;

@@ -2,8 +2,9 @@
 
 use crate::config::HmacDemand;
 use crate::refusal::Refusal;
-use crate::signature::workings::{MAX_SIGNED_TEXT, Working, WorkingKind, cut};
-use crate::signature::{Evidence, KnownBody};
+use crate::signature::body::KnownBody;
+use crate::signature::outcome::Evidence;
+use crate::signature::working::{MAX_SIGNED_TEXT, Working, WorkingKind, cut};
 
 use super::presented::Presented;
 use super::text::SignedText;

@@ -9,7 +9,7 @@ mod component;
 mod coverage;
 mod decoy;
 mod demand;
-mod digest;
+pub(super) mod digest;
 mod found;
 mod lifetime;
 mod member;
@@ -25,11 +25,12 @@ use aws_lc_rs::digest::{Context, SHA256};
 use crate::call::{Body, Call};
 use crate::clock::UtcTime;
 use crate::config::Rfc9421Demand;
+use crate::credential::{CredentialStore, Key};
 use crate::key::UnknownAlgorithm;
 use crate::refusal::Refusal;
 
-use super::keys::KeyRing;
-use super::{BodyDuty, Evidence, KnownBody, Outcome, Signer};
+use super::body::{BodyDuty, KnownBody};
+use super::outcome::{self, Evidence, Outcome, Signer};
 
 use base::Message;
 
@@ -37,7 +38,7 @@ pub use demand::{accept_signature, check as check_demand};
 pub use digest::{ContentDigest, DigestAlgorithm, DigestWatch, content_digest};
 pub use found::Found;
 pub use presented::{Presented, present};
-pub use sign::{SignError, SigningRequest, sign};
+pub use sign::{SigningRequest, sign};
 
 const MAX_NONCE_BYTES: usize = 256;
 
@@ -132,11 +133,18 @@ pub(super) fn judge(
     presented: &Presented<'_>,
     evidence: &Evidence<'_>,
     demand: &Rfc9421Demand,
-    keys: &KeyRing,
+    store: &CredentialStore,
     wants_replay_key: bool,
 ) -> Result<Outcome, Refusal> {
     let Evidence { call, now, .. } = *evidence;
-    let found = |id: &str| keys.message_key(id, now);
+    let found = |id: &str| {
+        let credential = store.find(id)?;
+        let Key::Message(key) = &credential.key else {
+            return None;
+        };
+        let live = credential.is_live(now);
+        Some(Found { key, live })
+    };
     let verified = verify(presented, call, demand, found, evidence.secure, now)?;
     let duty = match (verified.digest, evidence.body) {
         (None, _) => BodyDuty::None,
@@ -146,12 +154,12 @@ pub(super) fn judge(
         }
         (Some(digest), KnownBody::Empty | KnownBody::Unread) => BodyDuty::Digest(digest),
     };
-    let id = keys.store().find(verified.credential_id);
+    let id = store.find(verified.credential_id);
     let id = id
         .ok_or(Refusal::Internal("a verified key is gone"))?
         .id
         .clone();
-    Ok(Outcome::Verified(super::Verified {
+    Ok(Outcome::Verified(outcome::Verified {
         signer: Signer::Credential(id),
         duty,
         replay_key: wants_replay_key.then_some(verified.replay_key),

@@ -9,6 +9,8 @@ use sfv::KeyRef;
 use crate::clock::UtcTime;
 use crate::key::SigningKey;
 
+use crate::signature::outcome::SignError;
+
 use super::base::{self, Message};
 use super::demand::{identifier, is_printable};
 use super::digest::{DigestAlgorithm, content_digest};
@@ -49,11 +51,6 @@ pub struct SigningRequest<'a> {
     /// The key.
     pub key: &'a SigningKey,
 }
-
-/// Why a request cannot be signed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the request cannot be signed: {0}")]
-pub struct SignError(&'static str);
 
 /// Signs: the fields to add, `signature` last.
 ///

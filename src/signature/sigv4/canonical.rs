@@ -9,7 +9,7 @@ use crate::config::{SigV4Algorithm, SignatureProfile};
 
 use super::algorithm;
 use super::encode;
-use super::key::Scope;
+use super::scope::Scope;
 use super::scratch::Scratch;
 use super::stamp::Stamp;
 use super::uri;

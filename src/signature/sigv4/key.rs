@@ -5,7 +5,7 @@
 //! against a decoy, through the same code.
 
 use std::collections::HashMap;
-use std::sync::{OnceLock, PoisonError, RwLock};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
 use aws_lc_rs::hmac::{self, HMAC_SHA256, sign, verify};
 use aws_lc_rs::signature::ParsedPublicKey;
@@ -15,46 +15,22 @@ use crate::clock::UtcTime;
 use crate::credential::{Credential, CredentialStore, DerivedKey, Key, Secret};
 use crate::names::CredentialId;
 use crate::refusal::Refusal;
-use crate::signature::keys::KeyRing;
+use crate::signature::known;
 
 use super::algorithm::Signature;
 use super::chunked::ChainKey;
 use super::pair;
 use super::presented::Presented;
+use super::scope::Scope;
 
 /// Keys kept for one credential: two days around midnight, for a few scopes.
 const MAX_KEPT: usize = 8;
 /// Whose keys the decoy's are.
 const NOBODY: &str = "NOBODY";
 
-/// What a signature is good for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Scope<'a> {
-    pub(super) day: &'a str,
-    /// `None` in SigV4a.
-    pub(super) region: Option<&'a str>,
-    pub(super) service: &'a str,
-}
-
-impl<'a> Scope<'a> {
-    pub(super) fn parts(&self) -> impl Iterator<Item = &'a str> + use<'a> {
-        let rest = [self.service, "aws4_request"];
-        [self.day].into_iter().chain(self.region).chain(rest)
-    }
-
-    /// `day/region/service/aws4_request`.
-    pub(super) fn push(&self, out: &mut Vec<u8>) {
-        for (place, part) in self.parts().enumerate() {
-            if place > 0 {
-                out.push(b'/');
-            }
-            out.extend_from_slice(part.as_bytes());
-        }
-    }
-}
-
 /// The signing keys that have been derived so far.
 pub(in crate::signature) struct SigningKeys {
+    pub(super) store: Arc<CredentialStore>,
     kept: HashMap<CredentialId, Kept>,
     decoy: Secret,
     decoy_kept: Kept,
@@ -79,10 +55,11 @@ struct SigningKey {
 
 impl SigningKeys {
     /// Room for the keys of every credential of `store`, and none derived yet.
-    pub(in crate::signature) fn new(store: &CredentialStore) -> Self {
+    pub(in crate::signature) fn new(store: Arc<CredentialStore>) -> Self {
         let kept = store.iter().map(|one| (one.id.clone(), Kept::default()));
         Self {
             kept: kept.collect(),
+            store,
             decoy: Secret::new("this is nobody's secret; it opens no route".to_owned()),
             decoy_kept: Kept::default(),
         }
@@ -91,15 +68,14 @@ impl SigningKeys {
 
 /// Whether `signature` is the one of `text` by the credential `id`; whose it is, if so.
 pub(super) fn check(
-    keys: &KeyRing,
+    ring: &SigningKeys,
     id: &str,
     scope: &Scope<'_>,
     text: &[u8],
     signature: &Signature,
     now: UtcTime,
 ) -> Result<CredentialId, Refusal> {
-    let ring = &keys.sigv4;
-    let known = keys.find(id, now).and_then(|found| {
+    let known = known::find(&ring.store, id, now).and_then(|found| {
         let source = Source::of(found, scope, signature)?;
         let kept = ring.kept.get(id).ok_or("the credential is new")?;
         Ok((found, source, kept))
@@ -168,11 +144,11 @@ const NO_KEY: &str = "the credential has no signing key for this day, region and
 
 /// The key with which a signature was just verified: chunks go on with it.
 pub(super) fn chain_key(
-    keys: &KeyRing,
+    ring: &SigningKeys,
     presented: &Presented<'_>,
     scope: &Scope<'_>,
 ) -> Option<ChainKey> {
-    let kept = keys.sigv4.kept.get(presented.credential_id())?;
+    let kept = ring.kept.get(presented.credential_id())?;
     match presented.signature() {
         Signature::Hmac(_) => kept.find(scope).map(Box::new).map(ChainKey::Hmac),
         Signature::Ecdsa(_) => kept.public.get()?.clone().map(ChainKey::Ecdsa),

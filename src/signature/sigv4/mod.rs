@@ -7,15 +7,17 @@ mod algorithm;
 mod authorization;
 mod canonical;
 mod checksum;
-mod chunked;
+pub(in crate::signature) mod chunked;
 mod coverage;
 mod encode;
 mod key;
+mod names;
 mod pair;
 mod payload;
 mod presented;
 mod presigned;
 mod region;
+mod scope;
 mod scratch;
 mod sign;
 mod stamp;
@@ -24,31 +26,23 @@ mod tests;
 mod uri;
 mod workings;
 
-use http::HeaderName;
 use http::header::AUTHORIZATION;
 
 use crate::call::Call;
 use crate::config::{SigV4Algorithm, SigV4Demand};
 use crate::digest::sha256;
 use crate::refusal::Refusal;
-use crate::signature::keys::{KeyRing, why_unknown};
-use crate::signature::{Evidence, Outcome, Signer, Verified};
+use crate::signature::known::why_unknown;
+use crate::signature::outcome::{Evidence, Outcome, Signer, Verified};
 
 use canonical::{Canonical, write_string_to_sign};
 use chunked::Chain;
-use key::Scope;
+use names::SECURITY_TOKEN;
 use payload::Payload;
 use presented::Carrier;
+use scope::Scope;
 use scratch::with_scratch;
 use stamp::Stamp;
-
-// Made once: a name that is looked up as text is parsed and folded each time.
-const DATE: HeaderName = HeaderName::from_static("x-amz-date");
-const CONTENT_SHA256: HeaderName = HeaderName::from_static("x-amz-content-sha256");
-const DECODED_LENGTH: HeaderName = HeaderName::from_static("x-amz-decoded-content-length");
-const TRAILER: HeaderName = HeaderName::from_static("x-amz-trailer");
-const REGION_SET: HeaderName = HeaderName::from_static("x-amz-region-set");
-const SECURITY_TOKEN: HeaderName = HeaderName::from_static("x-amz-security-token");
 
 pub(super) use algorithm::token;
 pub use chunked::{ChunkedBody, ChunkedDuty};
@@ -57,7 +51,7 @@ pub use key::derive_key;
 pub use pair::derive_public;
 pub use presented::Presented;
 pub use presigned::strip as strip_presigned;
-pub use sign::{SignError, SigningRequest, presign, sign};
+pub use sign::{SigningRequest, presign, sign};
 pub(super) use workings::workings;
 
 /// Finds the one signature that `call` presents; `None` when there is none of AWS's family.
@@ -92,7 +86,7 @@ pub fn verify(
     presented: &Presented<'_>,
     evidence: &Evidence<'_>,
     demand: &SigV4Demand,
-    keys: &KeyRing,
+    keys: &SigningKeys,
     wants_replay_key: bool,
 ) -> Result<Outcome, Refusal> {
     let Evidence { call, now, .. } = *evidence;
@@ -181,7 +175,7 @@ fn scope_of_chunks(stamp: &Stamp, scope: &Scope<'_>) -> Vec<u8> {
 fn refuse_session_token(
     presented: &Presented<'_>,
     call: &Call<'_>,
-    keys: &KeyRing,
+    keys: &SigningKeys,
 ) -> Result<(), Refusal> {
     let in_query = matches!(presented.carrier(), Carrier::Query(_))
         && presigned::has_token(call.query().unwrap_or_default());
@@ -189,10 +183,12 @@ fn refuse_session_token(
         return Ok(());
     }
     let id = presented.credential_id();
-    Err(Refusal::SignatureMalformed(match keys.holds(id) {
-        true => "session token for a long-lived credential",
-        false => why_unknown(id),
-    }))
+    Err(Refusal::SignatureMalformed(
+        match keys.store.find(id).is_some() {
+            true => "session token for a long-lived credential",
+            false => why_unknown(id),
+        },
+    ))
 }
 
 /// The scope that is demanded of a request signed then.

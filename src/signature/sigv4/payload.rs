@@ -12,8 +12,9 @@ use crate::signature::body::{BodyDuty, KnownBody};
 
 use super::checksum::Checksum;
 use super::chunked::{Chain, ChunkedDuty};
+use super::names::{CONTENT_SHA256, DECODED_LENGTH, TRAILER};
 use super::presented::{Carrier, Presented};
-use super::{CONTENT_SHA256, DECODED_LENGTH, TRAILER, encode, presigned};
+use super::{encode, presigned};
 
 /// The payload mode that a call chose and its policy allows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -6,9 +6,11 @@ use std::fmt;
 
 use crate::config::SigV4Algorithm;
 
+use crate::config::SigV4Demand;
+use crate::refusal::Refusal;
+
 use super::algorithm::Signature;
-use super::key::Scope;
-use super::presigned::Expiry;
+use super::scope::Scope;
 
 /// Longer ids are refused before they are looked up or logged.
 const MAX_CREDENTIAL_ID: usize = 128;
@@ -31,6 +33,30 @@ pub(super) enum Carrier<'a> {
     Header,
     /// The query, for as long as it says.
     Query(Expiry<'a>),
+}
+
+/// How long a URL is good.
+#[derive(Clone)]
+pub(super) struct Expiry<'a> {
+    /// `X-Amz-Date`, as sent.
+    pub(super) date: Cow<'a, str>,
+    /// Seconds from then on; 1 to a week.
+    pub(super) secs: u32,
+}
+
+impl Expiry<'_> {
+    /// The seconds, if the policy takes the form for as long.
+    pub(super) fn within(&self, demand: &SigV4Demand) -> Result<u32, Refusal> {
+        match demand.max_expires_secs {
+            None => Err(Refusal::SignatureMalformed(
+                "presigned query form is not taken",
+            )),
+            Some(max) if self.secs > max => Err(Refusal::SignatureMalformed(
+                "X-Amz-Expires is longer than the policy takes",
+            )),
+            Some(_) => Ok(self.secs),
+        }
+    }
 }
 
 impl<'a> Presented<'a> {

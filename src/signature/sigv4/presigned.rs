@@ -4,12 +4,11 @@
 
 use std::borrow::Cow;
 
-use crate::config::{MAX_EXPIRES_SECS, SigV4Demand};
+use crate::config::MAX_EXPIRES_SECS;
 use crate::pattern::decoded;
-use crate::refusal::Refusal;
 
 use super::algorithm;
-use super::presented::{Carrier, Presented};
+use super::presented::{Carrier, Expiry, Presented};
 use super::uri::decodes_to;
 
 pub(super) const SIGNATURE: &[u8] = b"X-Amz-Signature";
@@ -26,30 +25,6 @@ const PARAMETERS: [&[u8]; 6] = [
     b"X-Amz-SignedHeaders",
     SIGNATURE,
 ];
-
-/// How long a URL is good.
-#[derive(Clone)]
-pub(super) struct Expiry<'a> {
-    /// `X-Amz-Date`, as sent.
-    pub(super) date: Cow<'a, str>,
-    /// Seconds from then on; 1 to a week.
-    pub(super) secs: u32,
-}
-
-impl Expiry<'_> {
-    /// The seconds, if the policy takes the form for as long.
-    pub(super) fn within(&self, demand: &SigV4Demand) -> Result<u32, Refusal> {
-        match demand.max_expires_secs {
-            None => Err(Refusal::SignatureMalformed(
-                "presigned query form is not taken",
-            )),
-            Some(max) if self.secs > max => Err(Refusal::SignatureMalformed(
-                "X-Amz-Expires is longer than the policy takes",
-            )),
-            Some(_) => Ok(self.secs),
-        }
-    }
-}
 
 /// Whether `query` has any parameter of the form.
 pub(super) fn is_in(query: &str) -> bool {

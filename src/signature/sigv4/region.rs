@@ -8,8 +8,9 @@ use crate::call::Call;
 use crate::config::SigV4Algorithm;
 use crate::refusal::Refusal;
 
+use super::names::REGION_SET;
 use super::presented::{Carrier, Presented};
-use super::{REGION_SET, presigned};
+use super::presigned;
 
 /// Refuses a call signed for other regions. SigV4's region is a part of its scope.
 pub(super) fn check(

@@ -10,12 +10,15 @@ use crate::config::{SigV4Algorithm, SignatureProfile};
 use crate::credential::Secret;
 use crate::digest::sha256;
 
+use crate::signature::outcome::SignError;
+
 use super::algorithm;
 use super::canonical::{Canonical, write_string_to_sign};
 use super::encode;
-use super::key::{Scope, derive};
+use super::key::derive;
 use super::pair;
 use super::payload::UNSIGNED;
+use super::scope::Scope;
 use super::scratch::with_scratch;
 use super::stamp::Stamp;
 
@@ -49,11 +52,6 @@ pub struct SigningRequest<'a> {
     /// The time that is signed.
     pub now: UtcTime,
 }
-
-/// Why a request cannot be signed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the request cannot be signed: {0}")]
-pub struct SignError(pub(in crate::signature) &'static str);
 
 /// Signs in a header: the fields to add, `authorization` last (AWS IAM User Guide, "Create a
 /// signed AWS API request").

@@ -7,8 +7,9 @@ use crate::call::Call;
 use crate::clock::UtcTime;
 use crate::refusal::Refusal;
 
+use super::coverage;
+use super::names::DATE;
 use super::presented::{Carrier, Presented};
-use super::{DATE, coverage};
 
 /// A point in time and its `YYYYMMDDTHHMMSSZ`.
 pub(super) struct Stamp {

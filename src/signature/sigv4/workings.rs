@@ -4,8 +4,8 @@
 use crate::config::SigV4Demand;
 use crate::digest::sha256;
 use crate::refusal::Refusal;
-use crate::signature::Evidence;
-use crate::signature::workings::{Working, WorkingKind};
+use crate::signature::outcome::Evidence;
+use crate::signature::working::{Working, WorkingKind};
 
 use super::canonical::write_string_to_sign;
 use super::payload::Payload;

@@ -4,6 +4,7 @@
 //! request, so it is taken over TLS only.
 
 mod principals;
+pub(super) mod question;
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests;
@@ -16,10 +17,11 @@ use crate::config::StsDemand;
 use crate::digest::sha256;
 use crate::refusal::Refusal;
 
-use super::keys::KeyRing;
-use super::{BodyDuty, Evidence, Outcome, Signer, Verified};
+use super::body::BodyDuty;
+use super::outcome::{Evidence, Outcome, Signer, Verified};
 
-pub use principals::{Principals, Question};
+pub use principals::Principals;
+pub use question::Question;
 use token::Presigned;
 
 /// A token as a call presents it.
@@ -42,7 +44,7 @@ pub(super) fn verify(
     presented: &Presented<'_>,
     evidence: &Evidence<'_>,
     demand: &StsDemand,
-    keys: &KeyRing,
+    principals: &Principals,
     wants_replay_key: bool,
 ) -> Result<Outcome, Refusal> {
     if !evidence.secure {
@@ -52,7 +54,7 @@ pub(super) fn verify(
     presigned.check(evidence.now)?;
     let key = key_of(presented.0, demand);
     let good_until = presigned.good_until;
-    match keys.principals.find(&key, evidence.now) {
+    match principals.find(&key, evidence.now) {
         None => Ok(Outcome::NeedsAnswer(Box::new(Question {
             key,
             presigned,

@@ -4,7 +4,6 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
-use std::time::Duration;
 
 use reqwest::header::HOST;
 use reqwest::redirect::Policy;
@@ -12,17 +11,8 @@ use tokio::sync::{OnceCell, Semaphore};
 
 use crate::clock::UtcTime;
 
+use super::question::Question;
 use super::token::Presigned;
-
-/// What STS is to be asked.
-#[derive(Clone, Debug)]
-pub struct Question {
-    pub(super) key: [u8; 32],
-    pub(super) presigned: Presigned,
-    pub(super) header: (String, String),
-    pub(super) endpoint: Option<String>,
-    pub(super) timeout: Duration,
-}
 
 /// What STS said, or `None` when it would not say who it is.
 type Principal = Option<Arc<str>>;

@@ -15,7 +15,7 @@ use crate::config::{
 };
 use crate::credential::{Credential, CredentialStore, Secret};
 use crate::names::CredentialId;
-use crate::signature;
+use crate::signature::{self, KeyRing};
 
 use super::*;
 

@@ -17,6 +17,7 @@ use crate::call::{Call, Parts};
 use crate::clock::UtcTime;
 use crate::key::{Algorithm, SigningKey, VerifyingKey, rfc_keys};
 use crate::refusal::Refusal;
+use crate::signature::SignError;
 
 use super::*;
 

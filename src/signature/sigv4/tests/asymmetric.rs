@@ -3,7 +3,7 @@
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_ASN1, UnparsedPublicKey};
 use proptest::prelude::*;
 
-use super::super::key::Scope;
+use super::super::scope::Scope;
 use super::*;
 use SigV4Algorithm::{Ecdsa, Hmac};
 

@@ -31,16 +31,13 @@ fn credential() -> Credential {
     Credential::aws(ID, Secret::new(SECRET.to_owned()))
 }
 
-/// A ring of one credential: the usual one, or `other` by id and secret.
-fn ring(other: Option<(&str, &str)>) -> KeyRing {
+/// The keys of one credential: the usual one, or `other` by id and secret.
+fn keys(other: Option<(&str, &str)>) -> SigningKeys {
     let credential = match other {
         None => credential(),
         Some((id, secret)) => Credential::aws(id, Secret::new(secret.to_owned())),
     };
-    KeyRing::new(
-        Arc::new(CredentialStore::from_credentials([credential])),
-        Arc::default(),
-    )
+    SigningKeys::new(Arc::new(CredentialStore::from_credentials([credential])))
 }
 
 fn demand(profile: SignatureProfile, service: &str) -> SigV4Demand {
@@ -210,7 +207,7 @@ impl Request {
             secure: self.secure,
             now,
         };
-        let keys = ring(self.credential);
+        let keys = keys(self.credential);
         verify(&presented, &evidence, &self.demand, &keys, true).map(Some)
     }
 

@@ -222,7 +222,7 @@ fn a_credential_out_of_its_time_is_refused_with_a_right_signature() {
         out_of_time.not_before = not_before.map(UtcTime::from_unix);
         out_of_time.not_after = not_after.map(UtcTime::from_unix);
         let store = CredentialStore::from_credentials([out_of_time]);
-        let keys = KeyRing::new(Arc::new(store), Arc::default());
+        let keys = SigningKeys::new(Arc::new(store));
         let request = Request::get();
         let call = Call::admit(&Parts {
             method: request.method,

@@ -1,13 +1,9 @@
 //! What a signature was checked against, in the very bytes: for `countersign verify` and for
-//! the log of a consumer that asked for it. In: what is judged. Out: named texts.
+//! the log of a consumer that asked for it. Here is what such a text is and
+//! how it is shown.
 //! They hold what callers sent, never a key; a caller never gets to see them.
 
 use std::fmt::Write as _;
-
-use crate::config::SignatureDemand;
-use crate::refusal::Refusal;
-
-use super::{Evidence, Presented, hmac, rfc9421, sigv4};
 
 /// Bytes of a signed text that are shown; a body may be longer.
 pub(super) const MAX_SIGNED_TEXT: usize = 64 * 1024;
@@ -43,35 +39,6 @@ impl WorkingKind {
             Self::SignedText => "signed text",
             Self::SignatureBase => "signature base",
         }
-    }
-}
-
-/// The texts from which the signature of `presented` is made, as far as the request can be
-/// read, whether or not the signature is right.
-///
-/// # Errors
-/// The request cannot be signed at all: what is refused about it.
-pub fn workings(
-    presented: &Presented<'_>,
-    evidence: &Evidence<'_>,
-    demand: &SignatureDemand,
-) -> Result<Vec<Working>, Refusal> {
-    match (presented, &demand.sigv4, &demand.hmac) {
-        (Presented::SigV4(presented), Some(demand), _) => {
-            sigv4::workings(presented, evidence, demand)
-        }
-        (Presented::Hmac(presented), _, Some(demand)) => {
-            hmac::workings(presented, evidence, demand)
-        }
-        (Presented::Rfc9421(presented), ..) => {
-            let text = rfc9421::signature_base(presented, evidence.call, evidence.secure)?;
-            let kind = WorkingKind::SignatureBase;
-            Ok(vec![Working { kind, text }])
-        }
-        // A token signs nothing of the request that carries it.
-        (Presented::SigV4(_), None, _)
-        | (Presented::Hmac(_), _, None)
-        | (Presented::Sts(_), ..) => Ok(Vec::new()),
     }
 }
 
