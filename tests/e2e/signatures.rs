@@ -389,3 +389,22 @@ fn a_credential_that_is_retired_is_gone_after_a_reload_on_open_connections() {
     assert!(stage.gateway.reload_as_it_is());
     assert_eq!(ask(), refused(403, "signature_mismatch"));
 }
+
+#[test]
+fn s8_a_signature_for_another_region_or_service_is_refused_by_its_own_code() {
+    let stage = Stage::new();
+    for (from, to) in [(REGION, "eu-west-1"), (SERVICE, "s3")] {
+        let mut request = Signed::get("/signed/x");
+        let authorization = request
+            .fields
+            .iter_mut()
+            .find(|(name, _)| name == "authorization");
+        let value = &mut authorization.unwrap().1;
+        *value = value.replace(from, to);
+        assert_eq!(
+            stage.ask(None, &request),
+            refused(403, "signature_scope"),
+            "{to}"
+        );
+    }
+}
