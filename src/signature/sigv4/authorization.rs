@@ -6,6 +6,7 @@ use std::borrow::Cow;
 
 use super::algorithm;
 use super::presented::{Carrier, Presented};
+use super::split::{split, split_once};
 
 const FAMILY: &[u8] = b"AWS4-";
 
@@ -18,13 +19,11 @@ pub(super) fn is_of_family(field: &[u8]) -> bool {
 
 /// Reads the field.
 pub(super) fn parse(text: &str) -> Result<Presented<'_>, &'static str> {
-    let (algorithm, parameters) = text.split_once(' ').unwrap_or((text, ""));
+    let (algorithm, parameters) = split_once(text, b' ').unwrap_or((text, ""));
     let algorithm = algorithm::read(algorithm)?;
     let (mut credential, mut signed_headers, mut signature) = (None, None, None);
-    for parameter in parameters.split(',') {
-        let (key, value) = parameter
-            .trim_matches(' ')
-            .split_once('=')
+    for parameter in split(parameters, b',') {
+        let (key, value) = split_once(parameter.trim_matches(' '), b'=')
             .ok_or("Authorization has a part without '='")?;
         let place = match key {
             "Credential" => &mut credential,

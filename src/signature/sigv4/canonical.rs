@@ -11,6 +11,7 @@ use super::algorithm;
 use super::encode;
 use super::scope::Scope;
 use super::scratch::Scratch;
+use super::split::split;
 use super::stamp::Stamp;
 use super::uri;
 
@@ -42,7 +43,7 @@ impl Canonical<'_> {
         let pieces = (&mut scratch.encoded, &mut scratch.pieces);
         uri::push_query(out, query, self.left_out, pieces)?;
         out.push(b'\n');
-        for name in self.signed_headers.split(';') {
+        for name in split(self.signed_headers, b';') {
             out.extend_from_slice(name.as_bytes());
             out.push(b':');
             self.push_field(out, name);

@@ -5,6 +5,8 @@
 use crate::call::Call;
 use crate::refusal::Refusal;
 
+use super::split::split;
+
 /// The payload's line in the canonical request binds it (AWS SigV4 "Create a canonical
 /// request").
 const BOUND_BY_PAYLOAD: &str = "x-amz-content-sha256";
@@ -19,7 +21,7 @@ fn check_list(signed_headers: &str, call: &Call<'_>) -> Result<(), &'static str>
     let mut last = "";
     let mut host = false;
     let mut amz_signed = 0;
-    for name in signed_headers.split(';') {
+    for name in split(signed_headers, b';') {
         check_name(name)?;
         if name <= last {
             return Err("signed headers are not in order, or one is there twice");
@@ -63,5 +65,5 @@ fn check_name(name: &str) -> Result<(), &'static str> {
 
 /// Whether the list names this header.
 pub(super) fn names(signed_headers: &str, name: &str) -> bool {
-    signed_headers.split(';').any(|signed| signed == name)
+    split(signed_headers, b';').any(|signed| signed == name)
 }

@@ -20,6 +20,7 @@ mod region;
 mod scope;
 mod scratch;
 mod sign;
+mod split;
 mod stamp;
 #[cfg(test)]
 mod tests;

@@ -11,6 +11,7 @@ use crate::refusal::Refusal;
 
 use super::algorithm::Signature;
 use super::scope::Scope;
+use super::split::split;
 
 /// Longer ids are refused before they are looked up or logged.
 const MAX_CREDENTIAL_ID: usize = 128;
@@ -85,7 +86,7 @@ impl<'a> Presented<'a> {
     pub(super) fn is_for(&self, scope: &Scope<'_>) -> bool {
         scope
             .parts()
-            .eq(self.credential[self.id_end + 1..].split('/'))
+            .eq(split(&self.credential[self.id_end + 1..], b'/'))
     }
 
     /// Lower-case names with `;` between them.

@@ -9,6 +9,7 @@ use crate::pattern::decoded;
 
 use super::algorithm;
 use super::presented::{Carrier, Expiry, Presented};
+use super::split::{split, split_once};
 use super::uri::decodes_to;
 
 pub(super) const SIGNATURE: &[u8] = b"X-Amz-Signature";
@@ -28,16 +29,14 @@ const PARAMETERS: [&[u8]; 6] = [
 
 /// Whether `query` has any parameter of the form.
 pub(super) fn is_in(query: &str) -> bool {
-    query
-        .split('&')
-        .any(|piece| place(name_of(piece)).is_some())
+    split(query, b'&').any(|piece| place(name_of(piece)).is_some())
 }
 
 /// Takes the form apart: each parameter once, none missing.
 pub(super) fn parse(query: &str) -> Result<Presented<'_>, &'static str> {
     let mut found = [None; PARAMETERS.len()];
-    for piece in query.split('&') {
-        let (name, value) = piece.split_once('=').unwrap_or((piece, ""));
+    for piece in split(query, b'&') {
+        let (name, value) = split_once(piece, b'=').unwrap_or((piece, ""));
         if let Some(place) = place(name)
             && found[place].replace(value).is_some()
         {
@@ -79,10 +78,9 @@ struct Twice;
 
 /// The value of a parameter that may be there once.
 fn once<'q>(query: &'q str, name: &[u8]) -> Result<Option<&'q str>, Twice> {
-    let mut values = query
-        .split('&')
+    let mut values = split(query, b'&')
         .filter(|piece| decodes_to(name_of(piece), name))
-        .map(|piece| piece.split_once('=').map_or("", |(_, value)| value));
+        .map(|piece| split_once(piece, b'=').map_or("", |(_, value)| value));
     match (values.next(), values.next()) {
         (_, Some(_)) => Err(Twice),
         (value, None) => Ok(value),
@@ -91,9 +89,7 @@ fn once<'q>(query: &'q str, name: &[u8]) -> Result<Option<&'q str>, Twice> {
 
 /// Whether there is a session token.
 pub(super) fn has_token(query: &str) -> bool {
-    query
-        .split('&')
-        .any(|piece| decodes_to(name_of(piece), SECURITY_TOKEN))
+    split(query, b'&').any(|piece| decodes_to(name_of(piece), SECURITY_TOKEN))
 }
 
 /// `query` without the parameters of the form, if it has any: who gets to see them can call
@@ -102,7 +98,7 @@ pub fn strip(query: &str) -> Option<String> {
     if !is_in(query) {
         return None;
     }
-    let rest = query.split('&').filter(|piece| {
+    let rest = split(query, b'&').filter(|piece| {
         let name = name_of(piece);
         let beside = [SECURITY_TOKEN, REGION_SET];
         place(name).is_none() && !beside.iter().any(|known| decodes_to(name, known))
@@ -111,10 +107,14 @@ pub fn strip(query: &str) -> Option<String> {
 }
 
 fn name_of(piece: &str) -> &str {
-    piece.split_once('=').map_or(piece, |(name, _)| name)
+    split_once(piece, b'=').map_or(piece, |(name, _)| name)
 }
 
 fn place(name: &str) -> Option<usize> {
+    // The first byte of each, as it is or escaped, which most names do not have.
+    if !name.starts_with(['X', '%']) {
+        return None;
+    }
     PARAMETERS.iter().position(|known| decodes_to(name, known))
 }
 

@@ -6,6 +6,7 @@ use crate::config::SignatureProfile;
 
 use super::encode::{push_encoded, push_recoded, unescape};
 use super::scratch::Piece;
+use super::split::{split, split_once};
 
 /// Appends the canonical path.
 pub(super) fn push_path(
@@ -30,7 +31,7 @@ pub(super) fn push_path(
 /// of AWS has it.
 fn push_normal_path(out: &mut Vec<u8>, path: &str) {
     let start = out.len();
-    for segment in path.split('/') {
+    for segment in split(path, b'/') {
         match segment {
             "" | "." => {}
             ".." => {
@@ -64,8 +65,8 @@ pub(super) fn push_query(
     }
     encoded.clear();
     pieces.clear();
-    for piece in query.split('&') {
-        let name = piece.split_once('=').map_or(piece, |(name, _)| name);
+    for piece in split(query, b'&') {
+        let name = split_once(piece, b'=').map_or(piece, |(name, _)| name);
         if left_out.is_none_or(|left_out| !decodes_to(name, left_out)) {
             pieces.push(push_piece(encoded, piece)?);
         }
@@ -88,7 +89,7 @@ fn push_piece(encoded: &mut Vec<u8>, piece: &str) -> Result<Piece, &'static str>
     if piece.is_empty() {
         return Err("query has an empty piece");
     }
-    let (name, value) = piece.split_once('=').unwrap_or((piece, ""));
+    let (name, value) = split_once(piece, b'=').unwrap_or((piece, ""));
     let start = encoded.len();
     push_recoded(encoded, name.as_bytes(), b"").ok_or("query has a bad escape")?;
     let equals = encoded.len();
