@@ -23,7 +23,9 @@ mod paths;
 mod principals;
 mod replay;
 mod replayed;
+mod sign_command;
 mod signatures;
 mod signers;
+
 mod upstreams;
 mod webhooks;
