@@ -174,7 +174,7 @@ impl Stage {
         let mut command = Command::new("curl");
         command
             .current_dir(self.directory.path())
-            .args(["-sS", "--http1.1", "--cacert", "ca.pem", "-X", method])
+            .args(["-sS", "--cacert", "ca.pem", "-X", method])
             .args(["-w", "\n%{http_code}", "--config", "-"]);
         if let Some(body) = body {
             command.args(["--data-binary", &format!("@{body}")]);
