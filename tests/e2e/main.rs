@@ -26,6 +26,7 @@ mod replayed;
 mod sign_command;
 mod signatures;
 mod signers;
+mod snippets;
 
 mod upstreams;
 mod webhooks;

@@ -149,7 +149,8 @@ impl Stage {
             .args(options)
             .args([method, url])
             .env("AWS_ACCESS_KEY_ID", APP[0])
-            .env("AWS_SECRET_ACCESS_KEY", APP[1]);
+            .env("AWS_SECRET_ACCESS_KEY", APP[1])
+            .env("AWS_SESSION_TOKEN", "a/session+token==");
         command.output().unwrap()
     }
 

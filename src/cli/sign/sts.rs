@@ -5,6 +5,7 @@
 use std::time::Duration;
 
 use anyhow::Context as _;
+use aws_config::Region;
 use aws_config::default_provider::credentials::DefaultCredentialsChain;
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::ProvideCredentials as _;
@@ -24,8 +25,8 @@ const PATIENCE: Duration = Duration::from_secs(10);
 pub(super) fn sign(request: &Request<'_>) -> anyhow::Result<Vec<(String, String)>> {
     let demand = request.demand.sts.as_ref();
     let demand = demand.context("the policy takes no token for STS")?;
-    let credentials = credentials()?;
     let (host, region) = place(demand)?;
+    let credentials = credentials(region)?;
     let target = presign(
         &SigningRequest {
             algorithm: SigV4Algorithm::Hmac,
@@ -75,14 +76,17 @@ fn place(demand: &StsDemand) -> anyhow::Result<(String, &str)> {
     })
 }
 
-/// The credentials of the environment: variables, profile, container or instance role.
-fn credentials() -> anyhow::Result<Credentials> {
+/// The credentials of the environment: variables, profile, container or instance role. Without a
+/// region the chain would look for one.
+fn credentials(region: &str) -> anyhow::Result<Credentials> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
     let found = runtime.block_on(async {
         let asked = async {
-            let chain = DefaultCredentialsChain::builder().build().await;
+            let region = Region::new(region.to_owned());
+            let chain = DefaultCredentialsChain::builder().region(region);
+            let chain = chain.build().await;
             chain.provide_credentials().await
         };
         tokio::time::timeout(PATIENCE, asked).await
