@@ -27,6 +27,5 @@ mod sign_command;
 mod signatures;
 mod signers;
 mod snippets;
-
 mod upstreams;
 mod webhooks;
