@@ -72,7 +72,7 @@ pub(super) async fn invite(session: &mut Session) -> Result<(), Refusal> {
 
 /// Reads an unwanted body, within bounds; false when the connection cannot be kept.
 pub(super) async fn drain(session: &mut Session) -> bool {
-    if session.is_http2() || session.as_mut().is_body_done() {
+    if session.as_mut().is_body_done() {
         return true;
     }
     // This caller sends only when told to, which it will not be.

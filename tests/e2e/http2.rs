@@ -8,6 +8,7 @@ use crate::harness::gateway::Gateway;
 use crate::harness::http2::{Fate, ask};
 use crate::harness::pki::Authority;
 use crate::harness::recorder::Recorder;
+use crate::harness::{run, text};
 
 type Field = (&'static [u8], &'static [u8]);
 
@@ -178,4 +179,34 @@ targets = ["{}"]
     upstream.forget();
     assert_eq!(ask(address, &tls, &at(b"/x#y"), None), Fate::Answered(200));
     assert!(upstream.seen().starts_with("GET /x HTTP/1.1\r\n"));
+}
+
+/// curl 7.88 gives up on an answer behind which its stream is reset while it still sends.
+#[test]
+fn a_refusal_reaches_curl_whose_body_was_still_coming() {
+    let directory = tempdir().unwrap();
+    Authority::new(directory.path(), "ca").server("server", &["localhost"]);
+    let config = r#"
+[[listener]]
+name = "public"
+address = "127.0.0.1:0"
+certificate = [{ chain = "server.pem", private_key = "server.key" }]
+[[route]]
+path = "/"
+method = "GET"
+policy = "open"
+integration = "ok"
+[[integration]]
+name = "ok"
+type = "mock"
+"#;
+    let gateway = Gateway::start(directory.path(), config);
+    let ca = directory.path().join("ca.pem").display().to_string();
+    let (url, body) = (gateway.url("/nowhere"), "x".repeat(10_000));
+    for _ in 0..20 {
+        let curl = ["-sS", "--http2", "--cacert", &ca, "-d", &body, &url];
+        let sent = run("curl", &curl);
+        let (said, complaint) = (text(&sent.stdout), text(&sent.stderr));
+        assert!(said.contains("route_not_found"), "{said} {complaint}");
+    }
 }

@@ -1,11 +1,7 @@
 //! Principals of AWS IAM, known by a presigned `GetCallerIdentity` that STS verifies.
 
-use std::io::{BufRead as _, BufReader};
-use std::net::{SocketAddr, TcpStream};
+use std::net::SocketAddr;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use tempfile::{TempDir, tempdir};
 
@@ -14,49 +10,8 @@ use crate::harness::gateway::Gateway;
 use crate::harness::nginx::free_address;
 use crate::harness::pki::Authority;
 use crate::harness::recorder::Recorder;
+use crate::harness::sts::{APP, EVIL, ROLE, Sts};
 use crate::harness::{python, run, text, wait_for};
-
-/// STS as far as it can be had here: it verifies what it is sent.
-struct Sts {
-    child: Child,
-    address: SocketAddr,
-    asked: Arc<AtomicUsize>,
-}
-
-impl Sts {
-    fn start(address: SocketAddr) -> Self {
-        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/e2e/sts_standin.py");
-        let mut child = Command::new(python())
-            .arg(script)
-            .arg(address.port().to_string())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let asked = Arc::new(AtomicUsize::new(0));
-        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        let count = asked.clone();
-        std::thread::spawn(move || {
-            for line in lines.map_while(Result::ok) {
-                // The host that was signed, not the one that was asked.
-                assert_eq!(line, "sts.us-west-2.amazonaws.com");
-                count.fetch_add(1, Ordering::Relaxed);
-            }
-        });
-        wait_for("the stand-in", || TcpStream::connect(address).ok());
-        Self {
-            child,
-            address,
-            asked,
-        }
-    }
-}
-
-impl Drop for Sts {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
 
 struct Stage {
     directory: TempDir,
@@ -121,10 +76,7 @@ fn request(token: &str) -> String {
     format!("GET /x HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {token}\r\n\r\n")
 }
 
-const APP: [&str; 2] = ["ASIAEXAMPLEAPP", "app-secret"];
-const EVIL: [&str; 2] = ["ASIAEXAMPLEEVIL", "evil-secret"];
 const HEADER: &str = "x-countersign-audience";
-const ROLE: &str = "arn:aws:sts::123456789012:assumed-role/app/*";
 
 fn token([key, secret]: [&str; 2], header: &str, audience: &str, expires: &str) -> String {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/e2e/sts_token.py");
@@ -142,7 +94,7 @@ fn a_principal_is_asked_about_once_and_known_by_its_arn() {
     for _ in 0..5 {
         assert_eq!(stage.send(&app).status, 200);
     }
-    assert_eq!(sts.asked.load(Ordering::Relaxed), 1, "STS is asked once");
+    assert_eq!(sts.asked(), 1, "STS is asked once");
     assert_eq!(stage.upstream.field("x-consumer").as_deref(), Some("app"));
     assert!(
         !stage.upstream.seen().contains(&app),
@@ -154,11 +106,7 @@ fn a_principal_is_asked_about_once_and_known_by_its_arn() {
             scope.spawn(|| assert_eq!(stage.send(&many).status, 200));
         }
     });
-    assert_eq!(
-        sts.asked.load(Ordering::Relaxed),
-        2,
-        "even when many come at once"
-    );
+    assert_eq!(sts.asked(), 2, "even when many come at once");
 }
 
 #[test]
@@ -174,11 +122,7 @@ fn a_token_for_another_end_or_of_another_principal_opens_nothing() {
     let other = token(APP, HEADER, "other.example", "60");
     assert_eq!(code(&other), "signature_mismatch");
     assert_eq!(code(&other), "signature_mismatch");
-    assert_eq!(
-        sts.asked.load(Ordering::Relaxed),
-        1,
-        "a refused token is not asked about again"
-    );
+    assert_eq!(sts.asked(), 1, "a refused token is not asked about again");
     // From a Kubernetes cluster: signed for a header that is not ours.
     let cluster = token(APP, "x-k8s-aws-id", "gateway.example", "60");
     assert_eq!(code(&cluster), "signature_malformed");

@@ -1,5 +1,5 @@
 //! What a policy demands of an RFC 9421 signature, and how a caller is told (§5).
-//! In: plain data from the configuration. Out: the value of `Accept-Signature`.
+//! In: plain data from the configuration. Out: components, the value of `Accept-Signature`.
 //! Knows nothing of requests: whether one meets the demand is judged in `coverage`.
 
 use crate::config::Rfc9421Demand;
@@ -40,9 +40,8 @@ fn wants_target_uri(demand: &Rfc9421Demand) -> bool {
     demand.components.iter().any(|one| one == AS_A_WHOLE)
 }
 
-/// The value of `Accept-Signature` for a 401 (§5.1): what a signature for this demand covers.
-/// A nonce is the caller's to choose, and is not named: the field could only prescribe one.
-pub fn accept_signature(demand: &Rfc9421Demand, has_content: bool) -> String {
+/// What a signature for this demand covers at least: the minimum, and what the policy names.
+pub fn components(demand: &Rfc9421Demand, has_content: bool) -> impl Iterator<Item = &str> {
     let target: &[&str] = match wants_target_uri(demand) {
         true => &[],
         false => &IN_PARTS,
@@ -55,7 +54,15 @@ pub fn accept_signature(demand: &Rfc9421Demand, has_content: bool) -> String {
             names.push(component);
         }
     }
-    let identifiers: Vec<String> = names.into_iter().filter_map(identifier).collect();
+    names.into_iter()
+}
+
+/// The value of `Accept-Signature` for a 401 (§5.1): what a signature for this demand covers.
+/// A nonce is the caller's to choose, and is not named: the field could only prescribe one.
+pub fn accept_signature(demand: &Rfc9421Demand, has_content: bool) -> String {
+    let identifiers: Vec<String> = components(demand, has_content)
+        .filter_map(identifier)
+        .collect();
     let mut value = format!("sig1=({});created", identifiers.join(" "));
     if let Some(tag) = demand.tag.as_deref().filter(|tag| is_printable(tag)) {
         value.push_str(";tag=");

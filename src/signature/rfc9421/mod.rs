@@ -34,7 +34,7 @@ use super::outcome::{self, Evidence, Outcome, Signer};
 
 use base::Message;
 
-pub use demand::{accept_signature, check as check_demand};
+pub use demand::{accept_signature, check as check_demand, components};
 pub use digest::{ContentDigest, DigestAlgorithm, DigestWatch, content_digest};
 pub use found::Found;
 pub use presented::{Presented, present};

@@ -14,6 +14,7 @@ pub mod pki;
 pub mod recorder;
 pub mod signed;
 pub mod store;
+pub mod sts;
 
 use std::path::Path;
 use std::process::{Command, Output};
