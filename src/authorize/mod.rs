@@ -273,7 +273,8 @@ impl Authorizer {
         match question.0 {
             Asked::Replay(entry) => Ok(Some(self.replay_memory.remember(entry, now).await)),
             Asked::Principal(question) => {
-                let asked = self.keys.principals().ask(&question, now).await;
+                let wanted = |arn: &str| self.consumers.by_principal(arn).is_some();
+                let asked = self.keys.principals().ask(&question, now, wanted).await;
                 asked.map_err(Refusal::PrincipalUnavailable)?;
                 Ok(None)
             }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use arc_swap::ArcSwapOption;
+use aws_config::Region;
 use aws_config::default_provider::credentials::DefaultCredentialsChain;
 use aws_config::provider_config::ProviderConfig;
 use aws_credential_types::Credentials;
@@ -125,7 +126,8 @@ impl AwsSigner {
 
     async fn ask(&self) -> Option<Credentials> {
         let chain = self.chain.get_or_init(|| async {
-            let config = ProviderConfig::default();
+            let region = Region::new(self.settings.region.clone());
+            let config = ProviderConfig::default().with_region(Some(region));
             DefaultCredentialsChain::builder()
                 .configure(config)
                 .build()

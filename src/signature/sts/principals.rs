@@ -29,6 +29,8 @@ pub struct Principals {
 
 struct Known {
     until: UtcTime,
+    /// Whether it opens nothing: such a token makes room for others.
+    is_nobodys: bool,
     answer: Arc<OnceCell<Principal>>,
 }
 
@@ -56,11 +58,17 @@ impl Principals {
         known.answer.get().cloned()
     }
 
-    /// Asks STS, once for all who ask about the same token at once.
+    /// Asks STS, once for all who ask about the same token at once. What it says of a principal
+    /// that is not `wanted` is not kept for long: anyone who has an account can bring those.
     ///
     /// # Errors
     /// STS did not answer, or too much is being asked. Nothing is kept of that.
-    pub async fn ask(&self, question: &Question, now: UtcTime) -> Result<(), NotAsked> {
+    pub async fn ask(
+        &self,
+        question: &Question,
+        now: UtcTime,
+        wanted: impl Fn(&str) -> bool,
+    ) -> Result<(), NotAsked> {
         let answer = self.slot(question, now)?;
         let asked = answer.get_or_try_init(|| async {
             let place = self.places.try_acquire();
@@ -68,8 +76,8 @@ impl Principals {
             self.get(question).await
         });
         match asked.await {
-            Ok(Some(_)) => Ok(()),
-            Ok(None) => {
+            Ok(Some(arn)) if wanted(arn) => Ok(()),
+            Ok(_) => {
                 self.shorten(&question.key, now);
                 Ok(())
             }
@@ -87,14 +95,14 @@ impl Principals {
     ) -> Result<Arc<OnceCell<Principal>>, NotAsked> {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         if known.len() >= MAX_KNOWN && !known.contains_key(&question.key) {
-            // Tokens that STS refused make room first: anyone can bring those.
-            known.retain(|_, known| now <= known.until && known.answer.get() != Some(&None));
+            known.retain(|_, known| now <= known.until && !known.is_nobodys);
             if known.len() >= MAX_KNOWN {
                 return Err("too many tokens at once");
             }
         }
         let fresh = || Known {
             until: question.presigned.good_until,
+            is_nobodys: false,
             answer: Arc::default(),
         };
         let slot = known.entry(question.key).or_insert_with(fresh);
@@ -107,6 +115,7 @@ impl Principals {
     fn shorten(&self, key: &[u8; 32], now: UtcTime) {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(known) = known.get_mut(key) {
+            known.is_nobodys = true;
             known.until = known
                 .until
                 .min(UtcTime::from_unix(now.unix() + REFUSED_SECS));
