@@ -94,7 +94,7 @@ fn a_principal_is_asked_about_once_and_known_by_its_arn() {
     for _ in 0..5 {
         assert_eq!(stage.send(&app).status, 200);
     }
-    assert_eq!(sts.asked(), 1, "STS is asked once");
+    assert_eq!(sts.asked(1), 1, "STS is asked once");
     assert_eq!(stage.upstream.field("x-consumer").as_deref(), Some("app"));
     assert!(
         !stage.upstream.seen().contains(&app),
@@ -106,7 +106,7 @@ fn a_principal_is_asked_about_once_and_known_by_its_arn() {
             scope.spawn(|| assert_eq!(stage.send(&many).status, 200));
         }
     });
-    assert_eq!(sts.asked(), 2, "even when many come at once");
+    assert_eq!(sts.asked(2), 2, "even when many come at once");
 }
 
 #[test]
@@ -122,7 +122,7 @@ fn a_token_for_another_end_or_of_another_principal_opens_nothing() {
     let other = token(APP, HEADER, "other.example", "60");
     assert_eq!(code(&other), "signature_mismatch");
     assert_eq!(code(&other), "signature_mismatch");
-    assert_eq!(sts.asked(), 1, "a refused token is not asked about again");
+    assert_eq!(sts.asked(1), 1, "a refused token is not asked about again");
     // From a Kubernetes cluster: signed for a header that is not ours.
     let cluster = token(APP, "x-k8s-aws-id", "gateway.example", "60");
     assert_eq!(code(&cluster), "signature_malformed");

@@ -4,6 +4,7 @@ use std::fs;
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU16, Ordering};
 
 use super::wait_for;
 
@@ -66,8 +67,18 @@ impl Drop for Nginx {
     }
 }
 
-/// An address that was free a moment ago.
+/// An address that nobody has: below the ports that the system gives out by itself, and given
+/// out once.
 pub fn free_address() -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-    listener.local_addr().expect("an address")
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    // Test programs that run at once start at different places.
+    let start = std::process::id() % 1000 * 10;
+    loop {
+        let step = u32::from(NEXT.fetch_add(1, Ordering::Relaxed));
+        let port = 20_000 + (start + step) % 10_000;
+        let address = ([127, 0, 0, 1], port as u16).into();
+        if TcpListener::bind(address).is_ok() {
+            return address;
+        }
+    }
 }

@@ -48,9 +48,12 @@ impl Sts {
         }
     }
 
-    /// How often it was asked.
-    pub fn asked(&self) -> usize {
-        self.asked.load(Ordering::Relaxed)
+    /// How often it was asked, once it was asked so often.
+    pub fn asked(&self, at_least: usize) -> usize {
+        wait_for("a question", || {
+            let asked = self.asked.load(Ordering::Relaxed);
+            (asked >= at_least).then_some(asked)
+        })
     }
 }
 
