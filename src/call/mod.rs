@@ -52,7 +52,8 @@ pub struct Parts<'a> {
     pub method: &'a str,
     /// The target's path and query, byte for byte as received.
     pub target: &'a [u8],
-    /// HTTP/2's `:authority`; `None` in HTTP/1, where `Host` says it.
+    /// HTTP/2's `:authority`; `None` in HTTP/1 only, where `Host` says it, and where a body that
+    /// is not announced is none (RFC 9112 §6.3).
     pub authority: Option<&'a str>,
     /// The fields, in order.
     pub headers: &'a HeaderMap,

@@ -348,6 +348,11 @@ fn decide(
     let ended = session.as_mut().is_body_empty();
     let head = session.req_header();
     let authority = head.uri.authority().filter(|_| connection.http2);
+    // RFC 9113 §8.3.1 wants it of whoever speaks HTTP/2; without it, the call would be taken for
+    // one of HTTP/1, in which a body that is not announced is none.
+    if connection.http2 && authority.is_none() {
+        return Err(Refusal::Malformed(":authority is missing"));
+    }
     let call = Call::admit(&Parts {
         method: head.method.as_str(),
         target: head.raw_path(),

@@ -8,9 +8,10 @@ use crate::harness::client::{Answer, Client, tls};
 use crate::harness::gateway::{
     Gateway, ID, OTHER_ID, OTHER_SECRET, PROGRAM, REGION, SECRET, SERVICE,
 };
+use crate::harness::http2;
 use crate::harness::pki::Authority;
 use crate::harness::recorder::Recorder;
-use crate::harness::signed::Signed;
+use crate::harness::signed::{Signed, sha256};
 use crate::harness::{run, text};
 
 struct Stage {
@@ -388,4 +389,27 @@ fn a_credential_that_is_retired_is_gone_after_a_reload_on_open_connections() {
     assert!(retired.status.success(), "{}", text(&retired.stderr));
     assert!(stage.gateway.reload_as_it_is());
     assert_eq!(ask(), refused(403, "signature_mismatch"));
+}
+
+/// Without `:authority` a request looked like one of HTTP/1, which has no body when nothing
+/// says how long it is.
+#[test]
+fn a_body_that_nobody_signed_does_not_pass_over_http2_without_an_authority() {
+    let stage = Stage::new();
+    let empty = sha256(b"");
+    let signed = Signed::by(ID, SECRET, "POST", "/signed/x", &[], Some(&empty), b"");
+    let mut fields: Vec<(&[u8], &[u8])> = vec![
+        (b":method", b"POST"),
+        (b":scheme", b"https"),
+        (b":path", b"/signed/x"),
+    ];
+    let own = signed.fields.iter();
+    fields.extend(own.map(|(name, value)| (name.as_bytes(), value.as_bytes())));
+    let (address, tls) = (
+        stage.gateway.address("public"),
+        tls(stage.directory.path(), None),
+    );
+    let fate = http2::ask(address, &tls, &fields, Some(b"nobody signed this"));
+    assert_ne!(fate, http2::Fate::Answered(200));
+    assert!(!stage.upstream.seen().contains("nobody signed this"));
 }
