@@ -413,3 +413,24 @@ fn a_body_that_nobody_signed_does_not_pass_over_http2_without_an_authority() {
     assert_ne!(fate, http2::Fate::Answered(200));
     assert!(!stage.upstream.seen().contains("nobody signed this"));
 }
+
+/// Whoever is on the way can add `Connection`, which no signer signs.
+#[test]
+fn a_signed_field_cannot_be_named_away_by_connection() {
+    let stage = Stage::new();
+    let signed = Signed::by(
+        ID,
+        SECRET,
+        "GET",
+        "/signed/x",
+        &[("x-only-read", "1")],
+        None,
+        b"",
+    );
+    assert_eq!(stage.ask(None, &signed), SERVED);
+    assert_eq!(stage.upstream.field("x-only-read").as_deref(), Some("1"));
+    stage.upstream.forget();
+    let changed = signed.add("connection", "x-only-read");
+    assert_eq!(stage.ask(None, &changed), refused(400, "malformed_request"));
+    assert_eq!(stage.upstream.seen(), "");
+}
