@@ -314,9 +314,11 @@ impl Gateway {
         request: &mut Request,
         snapshot: &Snapshot,
     ) -> Result<Plan, Refusal> {
-        let now = UtcTime::now();
         let mut remembered = None;
         for _ in 0..MOST_ROUNDS {
+            // Read anew: a caller takes its time with a body, and the memory of used signatures
+            // forgets one as soon as it is no longer good.
+            let now = UtcTime::now();
             let (body, decision) = decide(session, request, snapshot, remembered.as_ref(), now)?;
             match decision {
                 Decision::Serve(plan) => return Ok(plan),

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
 
 use tempfile::tempdir;
 
@@ -37,14 +38,19 @@ signature = {{ {signature}, refuse_replays = true }}
 name = "often"
 all_of = ["signature"]
 signature = {{ {signature} }}
-{}{}
+[[policy]]
+name = "brief"
+all_of = ["signature"]
+signature = {{ {signature}, refuse_replays = true, max_skew_secs = 1 }}
+{}{}{}
 [[integration]]
 name = "recorder"
 type = "http_proxy"
 targets = ["{upstream}"]
 "#,
         route("once"),
-        route("often")
+        route("often"),
+        route("brief")
     )
 }
 
@@ -128,6 +134,34 @@ fn s9_a_full_memory_refuses_and_forgets_nothing() {
     assert_eq!(
         gateway.metric("countersign_replay_memory_answers_total", "full"),
         1.0
+    );
+}
+
+/// The memory forgets a signature when it is no longer good; a body that comes after that must
+/// not be judged by the time of its head.
+#[test]
+fn s9_a_body_that_is_held_back_does_not_outlast_the_memory() {
+    let upstream = Recorder::start();
+    let directory = tempdir().unwrap();
+    let gateway = Gateway::start(directory.path(), &config(upstream.address, ""));
+    let once = Signed::post("/brief/a", b"pay", None);
+    let mut slow = Client::plain(gateway.address("plain"));
+    slow.send(&once.head()).unwrap();
+    assert_eq!(send(&gateway, &once).status, 200);
+    // Others make every part of the memory forget what is over.
+    let over = Instant::now() + Duration::from_secs(3);
+    let mut others = (0..).map(|n| format!("/brief/{n}"));
+    let mut after = 0;
+    while after < 200 {
+        let other = Signed::get(&others.next().unwrap());
+        assert_eq!(send(&gateway, &other).status, 200);
+        after += usize::from(Instant::now() > over);
+    }
+    slow.send(&once.body).unwrap();
+    let answer = slow.answer().unwrap();
+    assert_eq!(
+        (answer.status, answer.code().as_str()),
+        (403, "signature_expired")
     );
 }
 
