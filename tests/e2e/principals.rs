@@ -228,3 +228,23 @@ fn without_sts_nobody_is_known_and_afterwards_everybody() {
     let _sts = Sts::start(address);
     assert_eq!(stage.send(&app).status, 200);
 }
+
+/// A 400 is a no only when it is about the token.
+#[test]
+fn a_principal_is_not_refused_because_sts_is_asked_too_much() {
+    let sts = Recorder::answering(
+        b"HTTP/1.1 400 Bad Request\r\nContent-Length: 69\r\n\r\n<ErrorResponse><Error><Code>Throttling</Code></Error></ErrorResponse>",
+    );
+    let stage = Stage::new(sts.address, ROLE, "");
+    let token = token(APP, HEADER, "gateway.example", "60");
+    for _ in 0..2 {
+        let answer = stage.send(&token);
+        assert_eq!(
+            (answer.status, answer.code().as_str()),
+            (503, "principal_unavailable")
+        );
+        // Nothing is kept of it: the next call asks again.
+        assert!(sts.seen().contains("GetCallerIdentity"));
+        sts.forget();
+    }
+}

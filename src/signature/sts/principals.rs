@@ -149,12 +149,7 @@ impl Principals {
             .header(name, audience)
             .timeout(question.timeout);
         let mut answer = request.send().await.map_err(|_| NO_ANSWER)?;
-        match answer.status().as_u16() {
-            200 => {}
-            // It was asked, and it says no: a wrong signature, an ended session, another audience.
-            400 | 401 | 403 => return Ok(None),
-            _ => return Err("STS fails"),
-        }
+        let status = answer.status().as_u16();
         let mut text = Vec::new();
         while let Some(chunk) = answer.chunk().await.map_err(|_| NO_ANSWER)? {
             text.extend_from_slice(&chunk);
@@ -162,9 +157,26 @@ impl Principals {
                 return Err("STS answers what is not its own");
             }
         }
-        let arn = arn_in(&text).ok_or("STS answers what is not its own")?;
-        Ok(Some(arn.into()))
+        match status {
+            200 => {
+                let arn = arn_in(&text).ok_or("STS answers what is not its own")?;
+                Ok(Some(arn.into()))
+            }
+            400 if is_throttled(&text) => Err("STS is asked too much"),
+            // It was asked, and it says no: a wrong signature, an ended session, another audience.
+            400 | 401 | 403 => Ok(None),
+            _ => Err("STS fails"),
+        }
     }
+}
+
+/// Whether a 400 says nothing of the token, but that too much was asked (AWS STS API Reference,
+/// "Common Error Types").
+fn is_throttled(text: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(text);
+    ["Throttling", "RequestLimitExceeded", "TooManyRequests"]
+        .iter()
+        .any(|code| text.contains(&format!("<Code>{code}")))
 }
 
 /// A client that goes where it is told and nowhere else.
