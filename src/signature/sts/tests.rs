@@ -130,3 +130,10 @@ proptest! {
         let _ = Presigned::read(&URL_SAFE_NO_PAD.encode(bytes), &demand());
     }
 }
+
+#[test]
+fn a_request_is_shown_without_what_would_make_another_one_its_caller() {
+    let shown = format!("{:?}", read(URL).unwrap());
+    assert!(shown.contains("sts.us-west-2.amazonaws.com"), "{shown}");
+    assert!(!shown.contains("00ff") && !shown.contains("abc"), "{shown}");
+}
