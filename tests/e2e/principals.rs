@@ -207,9 +207,12 @@ fn a_token_for_another_end_or_of_another_principal_opens_nothing() {
 fn a_token_ends_when_it_says_and_passes_once_where_replays_are_refused() {
     let sts = Sts::start(free_address());
     let stage = Stage::new(sts.address, ROLE, "refuse_replays = true");
-    let short = token(APP, HEADER, "gateway.example", "1");
+    let short = token(APP, HEADER, "gateway.example", "2");
     assert_eq!(stage.send(&short).status, 200);
     assert_eq!(stage.send(&short).code(), "signature_replayed");
+    // The same in another spelling.
+    let padded = format!("{short}=");
+    assert_eq!(stage.send(&padded).code(), "signature_replayed");
     wait_for("its end", || {
         (stage.send(&short).code() == "signature_expired").then_some(())
     });
