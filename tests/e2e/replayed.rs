@@ -5,10 +5,14 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use countersign::clock::UtcTime;
+use countersign::config::HmacPreset;
+use countersign::credential::Secret;
+use countersign::signature::{HmacSigningRequest, sign_hmac};
 use tempfile::tempdir;
 
 use crate::harness::client::{Answer, Client};
-use crate::harness::gateway::{Gateway, ID, OTHER_SECRET, REGION, SERVICE};
+use crate::harness::gateway::{Gateway, HOOK_ID, HOOK_SECRET, ID, OTHER_SECRET, REGION, SERVICE};
 use crate::harness::recorder::Recorder;
 use crate::harness::signed::{Signed, sha256};
 use crate::harness::store::StoreServer;
@@ -163,6 +167,84 @@ fn s9_a_body_that_is_held_back_does_not_outlast_the_memory() {
         (answer.status, answer.code().as_str()),
         (403, "signature_expired")
     );
+}
+
+/// A text that holds no path is signed for every route of the sender's.
+#[test]
+fn s9_a_signature_used_on_one_route_is_used_on_a_route_that_takes_it_longer() {
+    let upstream = Recorder::start();
+    let directory = tempdir().unwrap();
+    let route = |name: &str, secs: u32| {
+        format!(
+            r#"
+[[policy]]
+name = "{name}"
+all_of = ["signature"]
+[policy.signature]
+schemes = ["hmac"]
+refuse_replays = true
+hmac = {{ preset = "stripe", credentials = ["{HOOK_ID}"], tolerance_secs = {secs} }}
+[[route]]
+path = "/{name}"
+method = "POST"
+policy = "{name}"
+integration = "recorder"
+"#
+        )
+    };
+    let config = format!(
+        r#"
+[[listener]]
+name = "plain"
+address = "127.0.0.1:0"
+[[consumer]]
+name = "hooks"
+credentials = ["{HOOK_ID}"]
+{}{}
+[[integration]]
+name = "recorder"
+type = "http_proxy"
+targets = ["{}"]
+"#,
+        route("short", 1),
+        route("long", 60),
+        upstream.address
+    );
+    let gateway = Gateway::start(directory.path(), &config);
+    let hook = |target: &str, body: &[u8]| {
+        let demand = HmacPreset::Stripe.demand(Vec::new());
+        let signed = sign_hmac(&HmacSigningRequest {
+            method: "POST",
+            target,
+            authority: "localhost",
+            headers: &[],
+            body,
+            demand: &demand,
+            id: HOOK_ID,
+            secret: &Secret::new(HOOK_SECRET.to_owned()),
+            now: UtcTime::now(),
+        });
+        let mut fields = vec![("host".to_owned(), "localhost".to_owned())];
+        fields.extend(signed.unwrap());
+        Signed {
+            method: "POST",
+            target: target.to_owned(),
+            fields,
+            body: body.to_owned(),
+        }
+    };
+    let mut once = hook("/short", b"pay");
+    assert_eq!(send(&gateway, &once).status, 200);
+    let over = Instant::now() + Duration::from_secs(4);
+    let mut others = (0..).map(|n| n.to_string());
+    let mut after = 0;
+    while after < 200 {
+        let other = hook("/short", others.next().unwrap().as_bytes());
+        assert_eq!(send(&gateway, &other).status, 200);
+        after += usize::from(Instant::now() > over);
+    }
+    once.target = "/long".to_owned();
+    assert_eq!(send(&gateway, &once).code(), "signature_replayed");
 }
 
 fn siblings(directory: &Path, upstream: &Recorder, memory: &str) -> [Gateway; 2] {
