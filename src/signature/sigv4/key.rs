@@ -133,7 +133,11 @@ pub(super) fn chain_key(
 
 /// `kSigning`: the secret, narrowed by each part of the scope.
 pub(super) fn derive(secret: &Secret, scope: &Scope<'_>) -> hmac::Key {
-    let start = Zeroizing::new(format!("AWS4{}", secret.expose()));
+    const PREFIX: &str = "AWS4";
+    // Room for everything at once: growing would leave copies behind that nothing zeroizes.
+    let mut start = Zeroizing::new(String::with_capacity(PREFIX.len() + secret.expose().len()));
+    start.push_str(PREFIX);
+    start.push_str(secret.expose());
     let start = hmac::Key::new(HMAC_SHA256, start.as_bytes());
     scope.parts().fold(start, |key, part| {
         hmac::Key::new(HMAC_SHA256, sign(&key, part.as_bytes()).as_ref())
