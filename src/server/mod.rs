@@ -13,6 +13,7 @@ mod listener;
 mod listeners;
 pub mod origin;
 mod outgoing;
+mod pace;
 mod proxy;
 mod refresh;
 mod request;

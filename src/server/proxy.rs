@@ -382,7 +382,9 @@ fn decide(
     );
     request.decided_in += started.elapsed();
     request.route = decided.route;
-    if let Some(explained) = decided.explained {
+    if let Some(explained) = decided.explained
+        && connection.state.explanations.admits(now)
+    {
         // As one line, whatever a caller sent: `text` is escaped.
         tracing::info!(
             request_id = request.id.as_str(),
