@@ -73,8 +73,10 @@ impl Principals {
     pub async fn ask(&self, question: &Question, now: UtcTime) -> Result<(), NotAsked> {
         let answer = self.slot(question, now)?;
         let asked = answer.get_or_try_init(|| async {
-            let place = self.places.try_acquire();
-            let _place = place.map_err(|_| "too many questions to STS at once")?;
+            // Many callers may start at once, each with a token of its own.
+            let place = tokio::time::timeout(question.timeout, self.places.acquire()).await;
+            let place = place.ok().and_then(Result::ok);
+            let _place = place.ok_or("too many questions to STS at once")?;
             self.get(question).await
         });
         match asked.await {
@@ -199,8 +201,38 @@ fn arn_in(text: &[u8]) -> Option<&str> {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
-    use super::arn_in;
+    use super::*;
+
+    #[tokio::test]
+    async fn a_question_waits_for_its_place_while_others_are_asked() {
+        // Another test may have installed it.
+        let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+        let principals = Arc::new(Principals::default());
+        let all = u32::try_from(MAX_ASKED_AT_ONCE).unwrap();
+        let others = principals.places.try_acquire_many(all).unwrap();
+        let now = UtcTime::from_unix(1_440_938_160);
+        let question = Question {
+            key: [7; 32],
+            presigned: Presigned {
+                host: "sts.amazonaws.com".to_owned(),
+                query: "Action=GetCallerIdentity".to_owned(),
+                good_until: now.plus(Duration::from_secs(60)),
+                signed_at: now,
+                proof: [7; 32],
+            },
+            header: ("x-audience".to_owned(), "gateway".to_owned()),
+            // Nobody answers there.
+            endpoint: Some("http://127.0.0.1:1".to_owned()),
+            timeout: Duration::from_secs(5),
+        };
+        let waiting = principals.clone();
+        let waiting = tokio::spawn(async move { waiting.ask(&question, now).await });
+        tokio::task::yield_now().await;
+        drop(others);
+        assert_eq!(waiting.await.unwrap(), Err("STS does not answer"));
+    }
 
     #[test]
     fn the_arn_is_read_when_there_is_just_one() {
