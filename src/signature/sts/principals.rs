@@ -42,6 +42,15 @@ struct Known {
     answer: Arc<OnceCell<Principal>>,
 }
 
+impl Known {
+    fn is_worth_keeping(&self) -> bool {
+        match self.answer.get() {
+            Some(principal) => principal.is_some(),
+            None => Arc::strong_count(&self.answer) > 1,
+        }
+    }
+}
+
 const MAX_KNOWN: usize = 10_000;
 const MAX_ASKED_AT_ONCE: usize = 32;
 /// A token that STS refuses is asked about again after this long.
@@ -99,8 +108,9 @@ impl Principals {
     ) -> Result<Arc<OnceCell<Principal>>, NotAsked> {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         if known.len() >= MAX_KNOWN && !known.contains_key(&question.key) {
-            // Tokens that STS refused make room first: anyone can bring those.
-            known.retain(|_, known| now <= known.until && known.answer.get() != Some(&None));
+            // Tokens that STS refused make room first, anyone can bring those; and with them
+            // those of callers who have left while it was asked.
+            known.retain(|_, known| now <= known.until && known.is_worth_keeping());
             if known.len() >= MAX_KNOWN {
                 return Err("too many tokens at once");
             }
@@ -203,35 +213,69 @@ fn arn_in(text: &[u8]) -> Option<&str> {
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
+    use std::task::{Context, Waker};
+
+    use tokio::sync::SemaphorePermit;
+
     use super::*;
+
+    fn now() -> UtcTime {
+        UtcTime::from_unix(1_440_938_160)
+    }
+
+    /// Whom nobody answers.
+    fn question(number: u32, timeout: Duration) -> Question {
+        let mut key = [7; 32];
+        key[..4].copy_from_slice(&number.to_be_bytes());
+        Question {
+            key,
+            presigned: Presigned {
+                host: "sts.amazonaws.com".to_owned(),
+                query: "Action=GetCallerIdentity".to_owned(),
+                good_until: now().plus(Duration::from_secs(60)),
+                signed_at: now(),
+                proof: [7; 32],
+            },
+            header: ("x-audience".to_owned(), "gateway".to_owned()),
+            endpoint: Some("http://127.0.0.1:1".to_owned()),
+            timeout,
+        }
+    }
+
+    fn take_every_place(principals: &Principals) -> SemaphorePermit<'_> {
+        let all = u32::try_from(MAX_ASKED_AT_ONCE).unwrap();
+        principals.places.try_acquire_many(all).unwrap()
+    }
 
     #[tokio::test]
     async fn a_question_waits_for_its_place_while_others_are_asked() {
         // Another test may have installed it.
         let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
         let principals = Arc::new(Principals::default());
-        let all = u32::try_from(MAX_ASKED_AT_ONCE).unwrap();
-        let others = principals.places.try_acquire_many(all).unwrap();
-        let now = UtcTime::from_unix(1_440_938_160);
-        let question = Question {
-            key: [7; 32],
-            presigned: Presigned {
-                host: "sts.amazonaws.com".to_owned(),
-                query: "Action=GetCallerIdentity".to_owned(),
-                good_until: now.plus(Duration::from_secs(60)),
-                signed_at: now,
-                proof: [7; 32],
-            },
-            header: ("x-audience".to_owned(), "gateway".to_owned()),
-            // Nobody answers there.
-            endpoint: Some("http://127.0.0.1:1".to_owned()),
-            timeout: Duration::from_secs(5),
-        };
+        let others = take_every_place(&principals);
         let waiting = principals.clone();
-        let waiting = tokio::spawn(async move { waiting.ask(&question, now).await });
+        let waiting = tokio::spawn(async move {
+            let question = question(0, Duration::from_secs(5));
+            waiting.ask(&question, now()).await
+        });
         tokio::task::yield_now().await;
         drop(others);
         assert_eq!(waiting.await.unwrap(), Err("STS does not answer"));
+    }
+
+    #[tokio::test]
+    async fn callers_who_leave_while_sts_is_asked_take_no_room() {
+        let principals = Principals::default();
+        let _others = take_every_place(&principals);
+        for number in 0..u32::try_from(MAX_KNOWN).unwrap() {
+            let question = question(number, Duration::from_secs(60));
+            let mut left = std::pin::pin!(principals.ask(&question, now()));
+            let mut context = Context::from_waker(Waker::noop());
+            assert!(left.as_mut().poll(&mut context).is_pending(), "{number}");
+        }
+        let last = question(u32::MAX, Duration::from_millis(1));
+        let told = principals.ask(&last, now()).await;
+        assert_eq!(told, Err("too many questions to STS at once"));
     }
 
     #[test]
