@@ -17,6 +17,7 @@ use aws_sigv4::sign::v4;
 use tokio::sync::{Mutex, OnceCell};
 
 use crate::config::{OutgoingSigV4, SignatureProfile};
+use crate::digest::hex;
 
 use super::{NotSigned, OutgoingRequest};
 
@@ -148,10 +149,6 @@ impl AwsSigner {
 fn lasts(credentials: &Credentials, spare: Duration) -> bool {
     let end = credentials.expiry();
     end.is_none_or(|end| SystemTime::now() + spare < end)
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]
