@@ -57,6 +57,11 @@ impl Fetched {
         &self.source
     }
 
+    /// Whether this is what `known` is, and nothing has been fetched since.
+    pub fn is_still(&self, known: &Self) -> bool {
+        self.source == known.source && Arc::ptr_eq(&self.store, &known.store)
+    }
+
     /// How fetching has gone.
     pub fn counts(&self) -> FetchCounts<'_> {
         FetchCounts {
@@ -196,9 +201,21 @@ mod tests {
 
     use super::*;
 
+    /// A reload fetches as well, and what it had was overtaken by an older answer.
     #[test]
-    fn what_a_secret_held_does_not_serve_on_for_its_namesake_in_another_region() {
-        let source = |region: &str, refresh: u64| CredentialSource {
+    fn what_was_fetched_since_is_not_what_was_known() {
+        let fetched = || Fetched {
+            source: source("us-west-2", 60),
+            store: Arc::default(),
+            history: Arc::default(),
+        };
+        let known = fetched();
+        assert!(known.clone().is_still(&known));
+        assert!(!fetched().is_still(&known));
+    }
+
+    fn source(region: &str, refresh: u64) -> CredentialSource {
+        CredentialSource {
             name: "partners".to_owned(),
             secret: "gateway/partners".to_owned(),
             region: Some(region.to_owned()),
@@ -206,7 +223,11 @@ mod tests {
             refresh: Duration::from_secs(refresh),
             timeout: Duration::from_secs(1),
             line: 1,
-        };
+        }
+    }
+
+    #[test]
+    fn what_a_secret_held_does_not_serve_on_for_its_namesake_in_another_region() {
         let one = source("us-west-2", 60);
         assert!(is_same(&one, &source("us-west-2", 300)));
         assert!(!is_same(&one, &source("us-east-1", 60)));
