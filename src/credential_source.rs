@@ -57,6 +57,11 @@ impl Fetched {
         &self.source
     }
 
+    /// Whether this is what `known` is, and nothing has been fetched since.
+    pub fn is_still(&self, known: &Self) -> bool {
+        self.source == known.source && Arc::ptr_eq(&self.store, &known.store)
+    }
+
     /// How fetching has gone.
     pub fn counts(&self) -> FetchCounts<'_> {
         FetchCounts {
@@ -76,13 +81,18 @@ pub async fn fetch(config: &Config, before: &[Fetched]) -> Result<Vec<Fetched>, 
     let mut problems = Problems::default();
     let mut all = Vec::new();
     for source in &config.credential_sources {
-        let known = before.iter().find(|one| one.source.secret == source.secret);
+        let known = before.iter().find(|one| is_same(&one.source, source));
         match fetch_one(source, known).await {
             Ok(fetched) => all.push(fetched),
             Err(text) => problems.add(&config.file, source.line, text),
         }
     }
     problems.or_ok(all)
+}
+
+/// Whether both mean the same secret: its name alone may be that of another one elsewhere.
+fn is_same(one: &CredentialSource, other: &CredentialSource) -> bool {
+    (&one.secret, &one.region, &one.endpoint) == (&other.secret, &other.region, &other.endpoint)
 }
 
 /// The same, for commands: waits for it on this thread.
@@ -183,4 +193,43 @@ fn words_of(error: &dyn std::error::Error) -> String {
         cause = next.source();
     }
     words
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    /// A reload fetches as well, and what it had was overtaken by an older answer.
+    #[test]
+    fn what_was_fetched_since_is_not_what_was_known() {
+        let fetched = || Fetched {
+            source: source("us-west-2", 60),
+            store: Arc::default(),
+            history: Arc::default(),
+        };
+        let known = fetched();
+        assert!(known.clone().is_still(&known));
+        assert!(!fetched().is_still(&known));
+    }
+
+    fn source(region: &str, refresh: u64) -> CredentialSource {
+        CredentialSource {
+            name: "partners".to_owned(),
+            secret: "gateway/partners".to_owned(),
+            region: Some(region.to_owned()),
+            endpoint: None,
+            refresh: Duration::from_secs(refresh),
+            timeout: Duration::from_secs(1),
+            line: 1,
+        }
+    }
+
+    #[test]
+    fn what_a_secret_held_does_not_serve_on_for_its_namesake_in_another_region() {
+        let one = source("us-west-2", 60);
+        assert!(is_same(&one, &source("us-west-2", 300)));
+        assert!(!is_same(&one, &source("us-east-1", 60)));
+    }
 }

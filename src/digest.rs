@@ -1,4 +1,6 @@
-//! SHA-256 (FIPS 180-4), which names certificates and bodies.
+//! SHA-256 (FIPS 180-4), which names certificates and bodies, and how it is written.
+
+use std::fmt::Write as _;
 
 use aws_lc_rs::digest::{SHA256, digest};
 
@@ -15,12 +17,23 @@ pub fn sha256(bytes: &[u8]) -> [u8; 32] {
     hash
 }
 
+/// Lower-case hexadecimal digits, two for each byte.
+pub fn hex(bytes: &[u8]) -> String {
+    let mut text = String::with_capacity(2 * bytes.len());
+    for byte in bytes {
+        // Writing to a String cannot fail.
+        let _ = write!(text, "{byte:02x}");
+    }
+    text
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{EMPTY_HASH, sha256};
+    use super::{EMPTY_HASH, hex, sha256};
 
     #[test]
     fn the_hash_of_nothing_is_the_one_that_everybody_knows() {
         assert_eq!(sha256(b""), EMPTY_HASH);
+        assert_eq!(hex(&EMPTY_HASH[..4]), "e3b0c442");
     }
 }

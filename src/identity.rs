@@ -11,7 +11,7 @@ use x509_parser::extensions::GeneralName;
 use x509_parser::x509::{AttributeTypeAndValue, X509Name};
 
 use crate::clock::UtcTime;
-use crate::digest::sha256;
+use crate::digest::{hex, sha256};
 
 /// What a certificate says of its holder.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -141,14 +141,6 @@ impl Identity {
     pub fn is_valid_at(&self, now: UtcTime) -> bool {
         self.not_before <= now && now <= self.not_after
     }
-}
-
-/// Lower-case hexadecimal.
-pub fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }
 
 fn alternative_names(certificate: &X509Certificate<'_>) -> Result<AlternativeNames, IdentityError> {

@@ -5,9 +5,11 @@
 
 mod consumers;
 mod usage;
+mod windows;
 
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::call::{Body, Call};
 use crate::clock::UtcTime;
@@ -24,6 +26,7 @@ use crate::signature::{
 
 use consumers::Consumers;
 use usage::Usage;
+use windows::Longest;
 
 /// Policies, consumers and keys, compiled.
 pub struct Authorizer {
@@ -32,6 +35,8 @@ pub struct Authorizer {
     policies: Vec<Arc<Policy>>,
     /// What a 401 of each route asks for: of calls without content, and of those with it.
     challenges: Vec<[Arc<Challenge>; 2]>,
+    /// How much longer the signatures of each route are remembered than they are good there.
+    beyond: Vec<Duration>,
     keys: KeyRing,
     usage: Usage,
     replay_memory: Arc<ReplayMemory>,
@@ -144,9 +149,15 @@ impl Authorizer {
                 Arc::new(challenge.unwrap_or_default())
             })
         });
+        let longest = Longest::of(config.policies.iter());
+        let beyond = policies.iter().map(|policy| {
+            let signature = policy.demand.signature();
+            signature.map_or(Duration::ZERO, |one| longest.beyond(one))
+        });
         Self {
             consumers: Consumers::new(&config.consumers),
             challenges: challenges.collect(),
+            beyond: beyond.collect(),
             policies,
             usage: Usage::new(&store, previous.map(|before| &before.usage)),
             keys: KeyRing::new(
@@ -246,7 +257,7 @@ impl Authorizer {
         {
             return Ok(Verdict::NeedsBody { limit });
         }
-        if let Some(question) = self.check_replay(&verified, remembered, evidence.now)? {
+        if let Some(question) = self.check_replay(&hit, &verified, remembered, evidence.now)? {
             return Ok(Verdict::Ask(question));
         }
         if let Signer::Credential(id) = &verified.signer {
@@ -295,6 +306,7 @@ impl Authorizer {
     /// wrong with a call, so that only what was right in every way is remembered.
     fn check_replay(
         &self,
+        hit: &Hit<'_>,
         verified: &Verified,
         remembered: Option<&Remembered>,
         now: UtcTime,
@@ -302,7 +314,7 @@ impl Authorizer {
         let Some(key) = verified.replay_key else {
             return Ok(None);
         };
-        let entry = Entry::new(key, verified.good_until);
+        let entry = Entry::new(key, verified.good_until.plus(self.beyond[hit.index()]));
         let asked = remembered.and_then(|remembered| remembered.answer_for(&entry));
         let at_once = || self.replay_memory.remember_at_once(&entry, now);
         let answer = match asked.or_else(|| at_once()?.answer_for(&entry)) {

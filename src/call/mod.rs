@@ -52,7 +52,8 @@ pub struct Parts<'a> {
     pub method: &'a str,
     /// The target's path and query, byte for byte as received.
     pub target: &'a [u8],
-    /// HTTP/2's `:authority`; `None` in HTTP/1, where `Host` says it.
+    /// HTTP/2's `:authority`; `None` in HTTP/1 only, where `Host` says it, and where a body that
+    /// is not announced is none (RFC 9112 §6.3).
     pub authority: Option<&'a str>,
     /// The fields, in order.
     pub headers: &'a HeaderMap,
@@ -150,8 +151,10 @@ impl<'a> Call<'a> {
     }
 }
 
-/// `Connection` may name fields that end at this hop (RFC 9110 §7.6.1). Those that say where a
-/// request goes and where it came from do not, and whoever names them wants them gone.
+/// `Connection` may name fields that end at this hop (RFC 9110 §7.6.1), and they are taken out
+/// before the upstream hears of them. Of the fields that are there, only those that are made for
+/// that do: no signature covers `Connection`, so that whoever names another one wants a field
+/// gone that the caller may have signed. Some are not to be named even when they are absent.
 fn check_connection(headers: &HeaderMap) -> Result<(), Malformed> {
     const ON_THEIR_WAY: [&str; 6] = [
         "authorization",
@@ -161,15 +164,30 @@ fn check_connection(headers: &HeaderMap) -> Result<(), Malformed> {
         "x-forwarded-host",
         "x-forwarded-proto",
     ];
+    const ENDING_HERE: [&str; 6] = [
+        "http2-settings",
+        "keep-alive",
+        "proxy-connection",
+        "te",
+        "trailer",
+        "upgrade",
+    ];
     const MOST: usize = 8;
+    let is_one_of = |names: &[&str], option: &[u8]| {
+        let same = |name: &&str| option.eq_ignore_ascii_case(name.as_bytes());
+        names.iter().any(same)
+    };
+    let is_there = |option: &[u8]| {
+        let name = HeaderName::from_bytes(option);
+        name.is_ok_and(|name| headers.contains_key(name))
+    };
     let values = headers.get_all(CONNECTION).iter();
     let options = values.flat_map(|value| value.as_bytes().split(|byte| *byte == b','));
     for (count, option) in options.enumerate() {
         let option = option.trim_ascii();
         if count >= MOST
-            || ON_THEIR_WAY
-                .iter()
-                .any(|name| option.eq_ignore_ascii_case(name.as_bytes()))
+            || is_one_of(&ON_THEIR_WAY, option)
+            || !is_one_of(&ENDING_HERE, option) && is_there(option)
         {
             return Err(Malformed("Connection names a field that does not end here"));
         }

@@ -32,11 +32,9 @@ pub(super) fn read_pem(pem: &str) -> Result<Block<'_>, KeyError> {
     if behind.contains("-----BEGIN ") {
         return Err(KeyError("the PEM holds more than one block"));
     }
-    let digits: Zeroizing<Vec<u8>> = Zeroizing::new(
-        body.bytes()
-            .filter(|byte| !byte.is_ascii_whitespace())
-            .collect(),
-    );
+    // Room for everything at once: growing would leave copies behind that nothing zeroizes.
+    let mut digits = Zeroizing::new(Vec::with_capacity(body.len()));
+    digits.extend(body.bytes().filter(|byte| !byte.is_ascii_whitespace()));
     let der = STANDARD.decode(&*digits).map_err(|_| NOT_PEM)?;
     Ok(Block {
         label,

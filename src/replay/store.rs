@@ -2,7 +2,6 @@
 //! In: an entry and the time. Out: whether it is new, or nothing when the store did not say.
 //! One question is one round trip: `SET key 1 NX PX ttl`, which only the first can do.
 
-use std::fmt::Write as _;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,6 +10,7 @@ use redis::Value;
 
 use crate::clock::UtcTime;
 use crate::config::{OnStoreDown, ReplayStore};
+use crate::digest::hex;
 use crate::problem::Problems;
 use crate::replay::Entry;
 use crate::replay::connection::Way;
@@ -79,13 +79,6 @@ impl Store {
     }
 
     fn name_of(&self, entry: &Entry) -> String {
-        let prefix = &self.settings.key_prefix;
-        let mut name = String::with_capacity(prefix.len() + 2 * entry.key.len());
-        name.push_str(prefix);
-        for byte in entry.key {
-            // Writing to a String cannot fail.
-            let _ = write!(name, "{byte:02x}");
-        }
-        name
+        format!("{}{}", self.settings.key_prefix, hex(&entry.key))
     }
 }

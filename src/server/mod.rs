@@ -13,6 +13,7 @@ mod listener;
 mod listeners;
 pub mod origin;
 mod outgoing;
+mod pace;
 mod proxy;
 mod refresh;
 mod request;
@@ -140,7 +141,7 @@ async fn serve(
     let mut fresh = refresh::start(state.clone());
     loop {
         tokio::select! {
-            Some(fetched) = fresh.recv() => refresh::publish(&state, &fetched),
+            Some(news) = fresh.recv() => refresh::publish(&state, &news),
             _ = hangup.recv() => reload(file, &state, &mut listeners).await,
             _ = terminate.recv() => break,
             _ = interrupt.recv() => break,

@@ -314,9 +314,11 @@ impl Gateway {
         request: &mut Request,
         snapshot: &Snapshot,
     ) -> Result<Plan, Refusal> {
-        let now = UtcTime::now();
         let mut remembered = None;
         for _ in 0..MOST_ROUNDS {
+            // Read anew: a caller takes its time with a body, and the memory of used signatures
+            // forgets one as soon as it is no longer good.
+            let now = UtcTime::now();
             let (body, decision) = decide(session, request, snapshot, remembered.as_ref(), now)?;
             match decision {
                 Decision::Serve(plan) => return Ok(plan),
@@ -348,6 +350,11 @@ fn decide(
     let ended = session.as_mut().is_body_empty();
     let head = session.req_header();
     let authority = head.uri.authority().filter(|_| connection.http2);
+    // RFC 9113 §8.3.1 wants it of whoever speaks HTTP/2; without it, the call would be taken for
+    // one of HTTP/1, in which a body that is not announced is none.
+    if connection.http2 && authority.is_none() {
+        return Err(Refusal::Malformed(":authority is missing"));
+    }
     let call = Call::admit(&Parts {
         method: head.method.as_str(),
         target: head.raw_path(),
@@ -375,7 +382,9 @@ fn decide(
     );
     request.decided_in += started.elapsed();
     request.route = decided.route;
-    if let Some(explained) = decided.explained {
+    if let Some(explained) = decided.explained
+        && connection.state.explanations.admits(now)
+    {
         // As one line, whatever a caller sent: `text` is escaped.
         tracing::info!(
             request_id = request.id.as_str(),

@@ -14,8 +14,14 @@ use super::state::State;
 
 const TICK: Duration = Duration::from_secs(1);
 
+/// What was known of a source, and what is new.
+pub(super) struct News {
+    known: Fetched,
+    fresh: Fetched,
+}
+
 /// Fetches in the background; what has changed comes out of the channel.
-pub(super) fn start(state: Arc<State>) -> mpsc::Receiver<Fetched> {
+pub(super) fn start(state: Arc<State>) -> mpsc::Receiver<News> {
     let (tell, told) = mpsc::channel(1);
     tokio::spawn(async move {
         let mut last: HashMap<String, Instant> = HashMap::new();
@@ -31,7 +37,7 @@ pub(super) fn start(state: Arc<State>) -> mpsc::Receiver<Fetched> {
                 }
                 *at = Instant::now();
                 let (fresh, is_new) = credential_source::refresh(&known).await;
-                if is_new && tell.send(fresh).await.is_err() {
+                if is_new && tell.send(News { known, fresh }).await.is_err() {
                     return;
                 }
             }
@@ -41,13 +47,16 @@ pub(super) fn start(state: Arc<State>) -> mpsc::Receiver<Fetched> {
 }
 
 /// Puts what is new in the place of what was fetched before, whole or not at all.
-pub(super) fn publish(state: &State, fresh: &Fetched) {
+pub(super) fn publish(state: &State, News { known, fresh }: &News) {
     let name = fresh.source().name.clone();
     let previous = state.keep_snapshot();
-    // A reload may have taken the source away meanwhile.
+    // A reload may have taken the source away meanwhile, or fetched what is newer still.
+    if !previous.fetched().iter().any(|one| one.is_still(known)) {
+        return;
+    }
     let all = previous.fetched().iter();
     let all: Vec<Fetched> = all
-        .map(|one| match one.source() == fresh.source() {
+        .map(|one| match one.is_still(known) {
             true => fresh.clone(),
             false => one.clone(),
         })

@@ -11,11 +11,18 @@ use crate::names::RequestIds;
 use crate::snapshot::Snapshot;
 use crate::telemetry::Telemetry;
 
+use super::pace::Pace;
+
+/// In a second.
+const EXPLANATIONS: u32 = 10;
+
 /// The state of a running gateway.
 pub(super) struct State {
     snapshot: ArcSwap<Snapshot>,
     pub(super) telemetry: Telemetry,
     pub(super) ids: RequestIds,
+    /// Of refused signatures that are explained: whoever names a credential causes one.
+    pub(super) explanations: Pace,
     /// Connections that are open now.
     pub(super) live: AtomicUsize,
     /// Set when the gateway wants no more callers, though it still serves those who come.
@@ -33,6 +40,7 @@ impl State {
             snapshot: ArcSwap::from_pointee(snapshot),
             telemetry,
             ids: RequestIds::new(u64::from_be_bytes(seed)),
+            explanations: Pace::new(EXPLANATIONS),
             live: AtomicUsize::new(0),
             leaving: AtomicBool::new(false),
             closing: watch::Sender::new(false),

@@ -239,3 +239,26 @@ fn a_consumers_refusals_are_explained_in_the_log_and_never_to_the_caller() {
     let others = gateway.said().iter().any(|line| line.contains("/order/2"));
     assert!(!others, "only who asked for it is explained");
 }
+
+/// Ids are public: whoever knows one must not fill the log by it.
+#[test]
+fn explanations_keep_their_pace_in_a_flood() {
+    let directory = tempdir().unwrap();
+    let gateway = Gateway::start(directory.path(), &config());
+    let started = std::time::Instant::now();
+    let forged = Signed::by(ID, OTHER_SECRET, "GET", "/orders/1", &[], None, b"");
+    let mut client = Client::plain(gateway.address("plain"));
+    for _ in 0..200 {
+        assert_eq!(client.try_ask(&forged.bytes()).unwrap().status, 403);
+    }
+    let seconds = started.elapsed().as_secs() + 2;
+    let count = || {
+        let said = gateway.said();
+        let lines = said.iter();
+        lines
+            .filter(|line| line.contains("A signature was refused"))
+            .count() as u64
+    };
+    crate::harness::wait_for("an explanation", || (count() > 0).then_some(()));
+    assert!(count() <= 10 * seconds, "{} in {seconds} s", count());
+}

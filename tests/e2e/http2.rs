@@ -68,6 +68,10 @@ fn cases() -> Vec<Case> {
         ("no path", vec![METHOD, SCHEME, AUTHORITY]),
         ("no authority", vec![METHOD, SCHEME, PATH]),
         (
+            "a host in the place of the authority",
+            vec![METHOD, SCHEME, PATH, (b"host", b"localhost")],
+        ),
+        (
             "an authority with a user",
             vec![METHOD, SCHEME, PATH, (b":authority", b"u@localhost")],
         ),

@@ -151,9 +151,12 @@ fn a_token_for_another_end_or_of_another_principal_opens_nothing() {
 fn a_token_ends_when_it_says_and_passes_once_where_replays_are_refused() {
     let sts = Sts::start(free_address());
     let stage = Stage::new(sts.address, ROLE, "refuse_replays = true");
-    let short = token(APP, HEADER, "gateway.example", "1");
+    let short = token(APP, HEADER, "gateway.example", "2");
     assert_eq!(stage.send(&short).status, 200);
     assert_eq!(stage.send(&short).code(), "signature_replayed");
+    // The same in another spelling.
+    let padded = format!("{short}=");
+    assert_eq!(stage.send(&padded).code(), "signature_replayed");
     wait_for("its end", || {
         (stage.send(&short).code() == "signature_expired").then_some(())
     });
@@ -171,4 +174,24 @@ fn without_sts_nobody_is_known_and_afterwards_everybody() {
     );
     let _sts = Sts::start(address);
     assert_eq!(stage.send(&app).status, 200);
+}
+
+/// A 400 is a no only when it is about the token.
+#[test]
+fn a_principal_is_not_refused_because_sts_is_asked_too_much() {
+    let sts = Recorder::answering(
+        b"HTTP/1.1 400 Bad Request\r\nContent-Length: 69\r\n\r\n<ErrorResponse><Error><Code>Throttling</Code></Error></ErrorResponse>",
+    );
+    let stage = Stage::new(sts.address, ROLE, "");
+    let token = token(APP, HEADER, "gateway.example", "60");
+    for _ in 0..2 {
+        let answer = stage.send(&token);
+        assert_eq!(
+            (answer.status, answer.code().as_str()),
+            (503, "principal_unavailable")
+        );
+        // Nothing is kept of it: the next call asks again.
+        assert!(sts.seen().contains("GetCallerIdentity"));
+        sts.forget();
+    }
 }

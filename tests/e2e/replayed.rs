@@ -3,11 +3,16 @@
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
 
+use countersign::clock::UtcTime;
+use countersign::config::HmacPreset;
+use countersign::credential::Secret;
+use countersign::signature::{HmacSigningRequest, sign_hmac};
 use tempfile::tempdir;
 
 use crate::harness::client::{Answer, Client};
-use crate::harness::gateway::{Gateway, ID, OTHER_SECRET, REGION, SERVICE};
+use crate::harness::gateway::{Gateway, HOOK_ID, HOOK_SECRET, ID, OTHER_SECRET, REGION, SERVICE};
 use crate::harness::recorder::Recorder;
 use crate::harness::signed::{Signed, sha256};
 use crate::harness::store::StoreServer;
@@ -37,14 +42,19 @@ signature = {{ {signature}, refuse_replays = true }}
 name = "often"
 all_of = ["signature"]
 signature = {{ {signature} }}
-{}{}
+[[policy]]
+name = "brief"
+all_of = ["signature"]
+signature = {{ {signature}, refuse_replays = true, max_skew_secs = 1 }}
+{}{}{}
 [[integration]]
 name = "recorder"
 type = "http_proxy"
 targets = ["{upstream}"]
 "#,
         route("once"),
-        route("often")
+        route("often"),
+        route("brief")
     )
 }
 
@@ -129,6 +139,112 @@ fn s9_a_full_memory_refuses_and_forgets_nothing() {
         gateway.metric("countersign_replay_memory_answers_total", "full"),
         1.0
     );
+}
+
+/// The memory forgets a signature when it is no longer good; a body that comes after that must
+/// not be judged by the time of its head.
+#[test]
+fn s9_a_body_that_is_held_back_does_not_outlast_the_memory() {
+    let upstream = Recorder::start();
+    let directory = tempdir().unwrap();
+    let gateway = Gateway::start(directory.path(), &config(upstream.address, ""));
+    let once = Signed::post("/brief/a", b"pay", None);
+    let mut slow = Client::plain(gateway.address("plain"));
+    slow.send(&once.head()).unwrap();
+    assert_eq!(send(&gateway, &once).status, 200);
+    // Others make every part of the memory forget what is over.
+    let over = Instant::now() + Duration::from_secs(3);
+    let mut others = (0..).map(|n| format!("/brief/{n}"));
+    let mut after = 0;
+    while after < 200 {
+        let other = Signed::get(&others.next().unwrap());
+        assert_eq!(send(&gateway, &other).status, 200);
+        after += usize::from(Instant::now() > over);
+    }
+    slow.send(&once.body).unwrap();
+    let answer = slow.answer().unwrap();
+    assert_eq!(
+        (answer.status, answer.code().as_str()),
+        (403, "signature_expired")
+    );
+}
+
+/// A text that holds no path is signed for every route of the sender's.
+#[test]
+fn s9_a_signature_used_on_one_route_is_used_on_a_route_that_takes_it_longer() {
+    let upstream = Recorder::start();
+    let directory = tempdir().unwrap();
+    let route = |name: &str, secs: u32| {
+        format!(
+            r#"
+[[policy]]
+name = "{name}"
+all_of = ["signature"]
+[policy.signature]
+schemes = ["hmac"]
+refuse_replays = true
+hmac = {{ preset = "stripe", credentials = ["{HOOK_ID}"], tolerance_secs = {secs} }}
+[[route]]
+path = "/{name}"
+method = "POST"
+policy = "{name}"
+integration = "recorder"
+"#
+        )
+    };
+    let config = format!(
+        r#"
+[[listener]]
+name = "plain"
+address = "127.0.0.1:0"
+[[consumer]]
+name = "hooks"
+credentials = ["{HOOK_ID}"]
+{}{}
+[[integration]]
+name = "recorder"
+type = "http_proxy"
+targets = ["{}"]
+"#,
+        route("short", 1),
+        route("long", 60),
+        upstream.address
+    );
+    let gateway = Gateway::start(directory.path(), &config);
+    let hook = |target: &str, body: &[u8]| {
+        let demand = HmacPreset::Stripe.demand(Vec::new());
+        let signed = sign_hmac(&HmacSigningRequest {
+            method: "POST",
+            target,
+            authority: "localhost",
+            headers: &[],
+            body,
+            demand: &demand,
+            id: HOOK_ID,
+            secret: &Secret::new(HOOK_SECRET.to_owned()),
+            now: UtcTime::now(),
+        });
+        let mut fields = vec![("host".to_owned(), "localhost".to_owned())];
+        fields.extend(signed.unwrap());
+        Signed {
+            method: "POST",
+            target: target.to_owned(),
+            fields,
+            body: body.to_owned(),
+        }
+    };
+    let mut once = hook("/short", b"pay");
+    assert_eq!(send(&gateway, &once).status, 200);
+    let over = Instant::now() + Duration::from_secs(4);
+    let mut others = (0..).map(|n| n.to_string());
+    let mut after = 0;
+    while after < 200 {
+        let other = hook("/short", others.next().unwrap().as_bytes());
+        assert_eq!(send(&gateway, &other).status, 200);
+        after += usize::from(Instant::now() > over);
+    }
+    once.target = "/long".to_owned();
+    assert_eq!(send(&gateway, &once).code(), "signature_replayed");
 }
 
 fn siblings(directory: &Path, upstream: &Recorder, memory: &str) -> [Gateway; 2] {

@@ -8,9 +8,10 @@ use crate::harness::client::{Answer, Client, tls};
 use crate::harness::gateway::{
     Gateway, ID, OTHER_ID, OTHER_SECRET, PROGRAM, REGION, SECRET, SERVICE,
 };
+use crate::harness::http2;
 use crate::harness::pki::Authority;
 use crate::harness::recorder::Recorder;
-use crate::harness::signed::Signed;
+use crate::harness::signed::{Signed, sha256};
 use crate::harness::{run, text};
 
 struct Stage {
@@ -407,4 +408,48 @@ fn s8_a_signature_for_another_region_or_service_is_refused_by_its_own_code() {
             "{to}"
         );
     }
+}
+
+/// Without `:authority` a request looked like one of HTTP/1, which has no body when nothing
+/// says how long it is.
+#[test]
+fn a_body_that_nobody_signed_does_not_pass_over_http2_without_an_authority() {
+    let stage = Stage::new();
+    let empty = sha256(b"");
+    let signed = Signed::by(ID, SECRET, "POST", "/signed/x", &[], Some(&empty), b"");
+    let mut fields: Vec<(&[u8], &[u8])> = vec![
+        (b":method", b"POST"),
+        (b":scheme", b"https"),
+        (b":path", b"/signed/x"),
+    ];
+    let own = signed.fields.iter();
+    fields.extend(own.map(|(name, value)| (name.as_bytes(), value.as_bytes())));
+    let (address, tls) = (
+        stage.gateway.address("public"),
+        tls(stage.directory.path(), None),
+    );
+    let fate = http2::ask(address, &tls, &fields, Some(b"nobody signed this"));
+    assert_ne!(fate, http2::Fate::Answered(200));
+    assert!(!stage.upstream.seen().contains("nobody signed this"));
+}
+
+/// Whoever is on the way can add `Connection`, which no signer signs.
+#[test]
+fn a_signed_field_cannot_be_named_away_by_connection() {
+    let stage = Stage::new();
+    let signed = Signed::by(
+        ID,
+        SECRET,
+        "GET",
+        "/signed/x",
+        &[("x-only-read", "1")],
+        None,
+        b"",
+    );
+    assert_eq!(stage.ask(None, &signed), SERVED);
+    assert_eq!(stage.upstream.field("x-only-read").as_deref(), Some("1"));
+    stage.upstream.forget();
+    let changed = signed.add("connection", "x-only-read");
+    assert_eq!(stage.ask(None, &changed), refused(400, "malformed_request"));
+    assert_eq!(stage.upstream.seen(), "");
 }

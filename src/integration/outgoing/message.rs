@@ -68,6 +68,10 @@ impl MessageSigner {
             .chain(self.settings.components.iter().map(String::as_str));
         let mut covered: Vec<String> = ALWAYS.map(str::to_owned).into();
         for field in fields.chain(["content-digest"]) {
+            let lines = request.headers.get_all(field).iter();
+            if lines.into_iter().any(|line| line.to_str().is_err()) {
+                return Err(NotSigned("a field that is to be covered is not text"));
+            }
             let present = headers.iter().any(|(name, _)| name == field);
             if present && !covered.iter().any(|known| known == field) {
                 covered.push(field.to_owned());
@@ -96,5 +100,51 @@ impl MessageSigner {
         });
         added.extend(signed.map_err(|_| NotSigned("RFC 9421 cannot sign the request"))?);
         Ok(added)
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use http::{HeaderMap, HeaderValue};
+
+    use super::*;
+
+    /// The field would travel on, and the upstream find it beside a signature that is right.
+    #[test]
+    fn a_field_that_must_be_covered_and_is_not_text_is_not_left_uncovered() {
+        let signer = MessageSigner {
+            key: SigningKey::from_secret(&[7; 32]).unwrap(),
+            settings: OutgoingRfc9421 {
+                key_id: "gateway".to_owned(),
+                private_key: "key.pem".into(),
+                algorithm: None,
+                label: "gateway".to_owned(),
+                components: vec!["x-tenant".to_owned()],
+                tag: None,
+                expires_secs: None,
+                line: 1,
+            },
+        };
+        let sign = |values: &[&'static [u8]]| {
+            let mut headers = HeaderMap::new();
+            for value in values {
+                headers.append("x-tenant", HeaderValue::from_bytes(value).unwrap());
+            }
+            signer.sign(&OutgoingRequest {
+                method: "GET",
+                target: "/",
+                authority: "upstream.example",
+                secure: true,
+                headers: &headers,
+                body_hash: None,
+                now: UtcTime::from_unix(1_700_000_000),
+            })
+        };
+        let signed = sign(&[b"acme"]).unwrap();
+        assert!(signed[0].1.contains("\"x-tenant\""), "{signed:?}");
+        for bad in [&[&b"acme\xe9"[..]][..], &[b"acme", b"\xe9"]] {
+            assert!(sign(bad).is_err(), "{bad:?}");
+        }
     }
 }

@@ -7,6 +7,7 @@ use base64::engine::DecodePaddingMode;
 use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig, STANDARD};
 
 use crate::config::{HmacEncoding, HmacHash};
+use crate::digest::hex;
 
 /// Senders do not agree on whether it is padded.
 const FOR_URLS: GeneralPurpose = GeneralPurpose::new(
@@ -34,7 +35,7 @@ pub(super) fn decode(text: &str, encoding: HmacEncoding, hash: HmacHash) -> Opti
 /// The text of a signature.
 pub(super) fn encode(bytes: &[u8], encoding: HmacEncoding) -> String {
     match encoding {
-        HmacEncoding::Hex => bytes.iter().map(|byte| format!("{byte:02x}")).collect(),
+        HmacEncoding::Hex => hex(bytes),
         HmacEncoding::Base64 => STANDARD.encode(bytes),
         HmacEncoding::Base64Url => FOR_URLS.encode(bytes),
     }

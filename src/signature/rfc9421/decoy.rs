@@ -1,29 +1,49 @@
 //! Keys of nobody, verified against when there is no key to verify with, so that a stranger
-//! cannot tell by the time it takes. In: what the signature looks like. Out: wasted work.
-//! Their private halves were never kept; were one found, the caller refuses all the same.
+//! cannot tell by the time it takes. In: what the signature looks like. Out: wasted work, whatever
+//! comes of it. Their private halves were never kept.
 
 use std::sync::OnceLock;
 
 use crate::key::{Algorithm, VerifyingKey};
 
-/// Verifies with the decoy of `alg`, or of the algorithm whose signatures are as long as this.
-pub(super) fn verify(alg: Option<Algorithm>, base: &[u8], signature: &[u8]) -> bool {
-    let algorithm = alg.or(match signature.len() {
-        32 => Some(Algorithm::HmacSha256),
-        64 => Some(Algorithm::EcdsaP256Sha256),
-        96 => Some(Algorithm::EcdsaP384Sha384),
-        256..=1024 => Some(Algorithm::RsaPssSha512),
-        _ => None,
-    });
-    // An RSA key of more bits than the decoy's costs about as much.
-    let signature = match algorithm {
-        Some(algorithm) if algorithm.is_rsa() => signature.get(..256).unwrap_or(signature),
-        _ => signature,
+/// Verifies with the decoys of every algorithm whose signature this may be: of `alg`, or of those
+/// whose signatures are as long. `done` is the one that a key which was found has cost already.
+pub(super) fn verify(
+    alg: Option<Algorithm>,
+    done: Option<Algorithm>,
+    base: &[u8],
+    signature: &[u8],
+) {
+    for algorithm in left_to_do(alg, done, signature.len()) {
+        // An RSA key of more bits than the decoy's costs about as much.
+        let signature = match algorithm.is_rsa() {
+            true => signature.get(..256).unwrap_or(signature),
+            false => signature,
+        };
+        let decoy = decoys().iter().find(|key| key.algorithm() == algorithm);
+        let _ = decoy.map(|key| key.verify(base, signature));
+    }
+}
+
+fn left_to_do(
+    alg: Option<Algorithm>,
+    done: Option<Algorithm>,
+    length: usize,
+) -> impl Iterator<Item = Algorithm> {
+    let by_length: &[Algorithm] = match length {
+        32 => &[Algorithm::HmacSha256],
+        64 => &[Algorithm::EcdsaP256Sha256, Algorithm::Ed25519],
+        96 => &[Algorithm::EcdsaP384Sha384],
+        256..=1024 => &[Algorithm::RsaPssSha512],
+        _ => &[],
     };
-    let decoy = |algorithm| decoys().iter().find(|key| key.algorithm() == algorithm);
-    algorithm
-        .and_then(decoy)
-        .is_some_and(|key| key.verify(base, signature))
+    let named = alg.into_iter();
+    let all = named.chain(by_length.iter().copied().filter(move |_| alg.is_none()));
+    all.filter(move |one| !done.is_some_and(|done| cost_alike(*one, done)))
+}
+
+fn cost_alike(one: Algorithm, other: Algorithm) -> bool {
+    one == other || one.is_rsa() && other.is_rsa()
 }
 
 /// Makes the decoys now, so that the first stranger does not pay for it.
@@ -75,6 +95,30 @@ MCowBQYDK2VwAyEAxrVwwIytnm/FRhD5Th0g6KCfuVWykcqa0CSC6x1XcZs=
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_wrong_signature_costs_the_same_whether_its_key_is_known() {
+        for algorithm in Algorithm::ALL {
+            let length = match algorithm {
+                Algorithm::HmacSha256 => 32,
+                Algorithm::EcdsaP384Sha384 => 96,
+                algorithm if algorithm.is_rsa() => 256,
+                _ => 64,
+            };
+            for alg in [None, Some(algorithm)] {
+                let unknown: Vec<_> = left_to_do(alg, None, length).collect();
+                let mut known: Vec<_> = left_to_do(alg, Some(algorithm), length).collect();
+                known.push(algorithm);
+                assert_eq!(unknown.len(), known.len(), "{algorithm} {alg:?}");
+                for one in known {
+                    assert!(
+                        unknown.iter().any(|other| cost_alike(one, *other)),
+                        "{algorithm} {alg:?}"
+                    );
+                }
+            }
+        }
+    }
 
     #[test]
     fn there_is_a_decoy_for_every_algorithm() {

@@ -38,10 +38,12 @@ pub(super) fn check(
         Some(_) if presented.ambiguous => Some("several signatures could be meant; demand a tag"),
         Some(_) => None,
     };
-    let right = match found.filter(|_| why.is_none()) {
-        Some(found) => found.key.verify(base, signature),
-        None => decoy::verify(alg, base, signature),
-    };
+    let found = found.filter(|_| why.is_none());
+    let right = found.is_some_and(|found| found.key.verify(base, signature));
+    if !right {
+        let done = found.map(|found| found.key.algorithm());
+        decoy::verify(alg, done, base, signature);
+    }
     match (right, why) {
         (true, None) => Ok(()),
         (_, Some(why)) => Err(Refusal::SignatureMismatch(why)),

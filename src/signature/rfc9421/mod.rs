@@ -33,6 +33,7 @@ use super::body::{BodyDuty, KnownBody};
 use super::outcome::{self, Evidence, Outcome, Signer};
 
 use base::Message;
+use presented::in_a_word;
 
 pub use demand::{accept_signature, check as check_demand, components};
 pub use digest::{ContentDigest, DigestAlgorithm, DigestWatch, content_digest};
@@ -79,12 +80,25 @@ impl<'p> Verified<'p> {
 /// over TLS; `keys` finds the key of a `keyid`.
 ///
 /// Every check but the last depends only on the call and the demand, so a stranger's answers
-/// are the same for keys that exist and for those that do not.
+/// are the same for keys that exist and for those that do not; of several signatures, which the
+/// keys that exist choose among, every refusal is `SignatureMismatch`.
 ///
 /// # Errors
 /// `SignatureMalformed`, `PayloadModeRefused`, `SignatureNotYetValid`, `SignatureExpired` and
 /// `SignatureMismatch`; and `BodyHashMismatch` once the signature itself was right.
 pub fn verify<'p, 'k>(
+    presented: &'p Presented<'_>,
+    call: &Call<'_>,
+    demand: &Rfc9421Demand,
+    keys: impl Fn(&str) -> Option<Found<'k>>,
+    secure: bool,
+    now: UtcTime,
+) -> Result<Verified<'p>, Refusal> {
+    let verified = verify_one(presented, call, demand, keys, secure, now);
+    verified.map_err(|refusal| in_a_word(refusal, presented.chosen))
+}
+
+fn verify_one<'p, 'k>(
     presented: &'p Presented<'_>,
     call: &Call<'_>,
     demand: &Rfc9421Demand,

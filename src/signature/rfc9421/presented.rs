@@ -31,6 +31,8 @@ const MAX_KEYID_BYTES: usize = 128;
 pub struct Presented<'a> {
     pub(super) member: Member<'a>,
     pub(super) signature: Vec<u8>,
+    /// Whether it was one of several, of which the keys that are known chose it.
+    pub(super) chosen: bool,
     /// Whether another one could be meant as well.
     pub(super) ambiguous: bool,
 }
@@ -75,7 +77,8 @@ pub fn present<'a>(
     let mut candidates = read.map_err(MALFORMED)?;
     // One refusal for a key that is unknown and for two that are known: which keys exist is
     // not told to strangers, so that several known ones are a matter for `verify`.
-    if candidates.len() > 1 {
+    let chosen = candidates.len() > 1;
+    if chosen {
         let is_known =
             |(member, _): &(Member<'a>, Vec<u8>)| member.keyid.as_deref().is_some_and(&known);
         let known = candidates.iter().filter(|one| is_known(one)).count();
@@ -87,12 +90,27 @@ pub fn present<'a>(
     let first = candidates.into_iter().next();
     let (member, signature) =
         first.ok_or(MALFORMED("no signature has the tag that is demanded"))?;
-    check_keyid(&member).map_err(MALFORMED)?;
+    let checked = check_keyid(&member).map_err(MALFORMED);
+    checked.map_err(|refusal| in_a_word(refusal, chosen))?;
     Ok(Some(Presented {
         member,
         signature,
+        chosen,
         ambiguous,
     }))
+}
+
+/// One word for whatever is wrong with a signature that known keys chose among several: another
+/// one would tell which of them was looked at, and so which keys exist.
+pub(super) fn in_a_word(refusal: Refusal, chosen: bool) -> Refusal {
+    match refusal {
+        refusal if !chosen => refusal,
+        Refusal::SignatureMalformed(why) => Refusal::SignatureMismatch(why),
+        Refusal::SignatureExpired => Refusal::SignatureMismatch("it has expired"),
+        Refusal::SignatureNotYetValid => Refusal::SignatureMismatch("it is not yet valid"),
+        Refusal::PayloadModeRefused => Refusal::SignatureMismatch("it does not cover the body"),
+        refusal => refusal,
+    }
 }
 
 const MALFORMED: fn(&'static str) -> Refusal = Refusal::SignatureMalformed;

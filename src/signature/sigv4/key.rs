@@ -162,7 +162,11 @@ pub(super) fn derive(secret: &Secret, scope: &Scope<'_>) -> hmac::Key {
 
 /// `kSigning`: the secret, narrowed by each part of the scope.
 fn derive_bytes(secret: &Secret, scope: &Scope<'_>) -> Zeroizing<[u8; 32]> {
-    let start = Zeroizing::new(format!("AWS4{}", secret.expose()));
+    const PREFIX: &str = "AWS4";
+    // Room for everything at once: growing would leave copies behind that nothing zeroizes.
+    let mut start = Zeroizing::new(String::with_capacity(PREFIX.len() + secret.expose().len()));
+    start.push_str(PREFIX);
+    start.push_str(secret.expose());
     let mut key = hmac::Key::new(HMAC_SHA256, start.as_bytes());
     let mut bytes = Zeroizing::new([0; 32]);
     for part in scope.parts() {

@@ -84,10 +84,7 @@ fn pair_of(mut candidate: Zeroizing<[u8; 32]>) -> Option<Pair> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn hex(bytes: &[u8]) -> String {
-        bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-    }
+    use crate::digest::hex;
 
     /// The first two are of the test suite of AWS's signers, the third of its chunks.
     #[test]

@@ -8,7 +8,7 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use crate::clock::UtcTime;
 use crate::config::{SigV4Algorithm, SignatureProfile};
 use crate::credential::Secret;
-use crate::digest::sha256;
+use crate::digest::{hex, sha256};
 
 use crate::signature::outcome::SignError;
 
@@ -183,7 +183,7 @@ fn signature(
         text.extend_from_slice(payload_line.as_bytes());
         let hash = sha256(text);
         write_string_to_sign(text, request.algorithm, stamp, &scope, &hash);
-        Ok(digits(&match request.algorithm {
+        Ok(hex(&match request.algorithm {
             SigV4Algorithm::Hmac => {
                 let key = derive(request.secret, &scope);
                 hmac::sign(&key, text).as_ref().to_vec()
@@ -199,11 +199,7 @@ fn signature(
 }
 
 fn hash_of(body: &[u8]) -> String {
-    digits(&sha256(body))
-}
-
-fn digits(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    hex(&sha256(body))
 }
 
 fn header_map(

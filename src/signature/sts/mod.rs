@@ -52,8 +52,9 @@ pub(super) fn verify(
     }
     let presigned = Presigned::read(presented.0, demand).map_err(Refusal::SignatureMalformed)?;
     presigned.check(evidence.now)?;
-    let key = key_of(presented.0, demand);
+    let key = key_of(presented.0.as_bytes(), demand);
     let good_until = presigned.good_until;
+    let replay_key = wants_replay_key.then(|| key_of(&presigned.proof, demand));
     match principals.find(&key, evidence.now) {
         None => Ok(Outcome::NeedsAnswer(Box::new(Question {
             key,
@@ -66,15 +67,16 @@ pub(super) fn verify(
         Some(Some(arn)) => Ok(Outcome::Verified(Verified {
             signer: Signer::Principal(arn),
             duty: BodyDuty::None,
-            replay_key: wants_replay_key.then_some(key),
+            replay_key,
             good_until,
         })),
     }
 }
 
 /// The same token may be asked about for two audiences, and is then two.
-fn key_of(token: &str, demand: &StsDemand) -> [u8; 32] {
+fn key_of(token: &[u8], demand: &StsDemand) -> [u8; 32] {
     let endpoint = demand.endpoint.as_deref().unwrap_or_default();
-    let parts = [&demand.header, &demand.audience, endpoint, token];
-    sha256(parts.join("\n").as_bytes())
+    let around = [&demand.header, &demand.audience, endpoint].map(str::as_bytes);
+    let [header, audience, endpoint] = around;
+    sha256(&[header, audience, endpoint, token].join(&b"\n"[..]))
 }

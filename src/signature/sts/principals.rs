@@ -34,6 +34,15 @@ struct Known {
     answer: Arc<OnceCell<Principal>>,
 }
 
+impl Known {
+    fn is_worth_keeping(&self) -> bool {
+        match self.answer.get() {
+            Some(_) => !self.is_nobodys,
+            None => Arc::strong_count(&self.answer) > 1,
+        }
+    }
+}
+
 const MAX_KNOWN: usize = 10_000;
 const MAX_ASKED_AT_ONCE: usize = 32;
 /// A token that STS refuses is asked about again after this long.
@@ -71,8 +80,10 @@ impl Principals {
     ) -> Result<(), NotAsked> {
         let answer = self.slot(question, now)?;
         let asked = answer.get_or_try_init(|| async {
-            let place = self.places.try_acquire();
-            let _place = place.map_err(|_| "too many questions to STS at once")?;
+            // Many callers may start at once, each with a token of its own.
+            let place = tokio::time::timeout(question.timeout, self.places.acquire()).await;
+            let place = place.ok().and_then(Result::ok);
+            let _place = place.ok_or("too many questions to STS at once")?;
             self.get(question).await
         });
         match asked.await {
@@ -95,7 +106,9 @@ impl Principals {
     ) -> Result<Arc<OnceCell<Principal>>, NotAsked> {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         if known.len() >= MAX_KNOWN && !known.contains_key(&question.key) {
-            known.retain(|_, known| now <= known.until && !known.is_nobodys);
+            // Tokens that STS refused make room first, anyone can bring those; and with them
+            // those of callers who have left while it was asked.
+            known.retain(|_, known| now <= known.until && known.is_worth_keeping());
             if known.len() >= MAX_KNOWN {
                 return Err("too many tokens at once");
             }
@@ -148,12 +161,7 @@ impl Principals {
             .header(name, audience)
             .timeout(question.timeout);
         let mut answer = request.send().await.map_err(|_| NO_ANSWER)?;
-        match answer.status().as_u16() {
-            200 => {}
-            // It was asked, and it says no: a wrong signature, an ended session, another audience.
-            400 | 401 | 403 => return Ok(None),
-            _ => return Err("STS fails"),
-        }
+        let status = answer.status().as_u16();
         let mut text = Vec::new();
         while let Some(chunk) = answer.chunk().await.map_err(|_| NO_ANSWER)? {
             text.extend_from_slice(&chunk);
@@ -161,9 +169,26 @@ impl Principals {
                 return Err("STS answers what is not its own");
             }
         }
-        let arn = arn_in(&text).ok_or("STS answers what is not its own")?;
-        Ok(Some(arn.into()))
+        match status {
+            200 => {
+                let arn = arn_in(&text).ok_or("STS answers what is not its own")?;
+                Ok(Some(arn.into()))
+            }
+            400 if is_throttled(&text) => Err("STS is asked too much"),
+            // It was asked, and it says no: a wrong signature, an ended session, another audience.
+            400 | 401 | 403 => Ok(None),
+            _ => Err("STS fails"),
+        }
     }
+}
+
+/// Whether a 400 says nothing of the token, but that too much was asked (AWS STS API Reference,
+/// "Common Error Types").
+fn is_throttled(text: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(text);
+    ["Throttling", "RequestLimitExceeded", "TooManyRequests"]
+        .iter()
+        .any(|code| text.contains(&format!("<Code>{code}")))
 }
 
 /// A client that goes where it is told and nowhere else.
@@ -186,8 +211,74 @@ fn arn_in(text: &[u8]) -> Option<&str> {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
-    use super::arn_in;
+    use std::task::{Context, Waker};
+
+    use tokio::sync::SemaphorePermit;
+
+    use std::time::Duration;
+
+    use super::*;
+
+    fn now() -> UtcTime {
+        UtcTime::from_unix(1_440_938_160)
+    }
+
+    /// Whom nobody answers.
+    fn question(number: u32, timeout: Duration) -> Question {
+        let mut key = [7; 32];
+        key[..4].copy_from_slice(&number.to_be_bytes());
+        Question {
+            key,
+            presigned: Presigned {
+                host: "sts.amazonaws.com".to_owned(),
+                query: "Action=GetCallerIdentity".to_owned(),
+                good_until: now().plus(Duration::from_secs(60)),
+                signed_at: now(),
+                proof: [7; 32],
+            },
+            header: ("x-audience".to_owned(), "gateway".to_owned()),
+            endpoint: Some("http://127.0.0.1:1".to_owned()),
+            timeout,
+        }
+    }
+
+    fn take_every_place(principals: &Principals) -> SemaphorePermit<'_> {
+        let all = u32::try_from(MAX_ASKED_AT_ONCE).unwrap();
+        principals.places.try_acquire_many(all).unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_question_waits_for_its_place_while_others_are_asked() {
+        // Another test may have installed it.
+        let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+        let principals = Arc::new(Principals::default());
+        let others = take_every_place(&principals);
+        let waiting = principals.clone();
+        let waiting = tokio::spawn(async move {
+            let question = question(0, Duration::from_secs(5));
+            waiting.ask(&question, now(), |_| true).await
+        });
+        tokio::task::yield_now().await;
+        drop(others);
+        assert_eq!(waiting.await.unwrap(), Err("STS does not answer"));
+    }
+
+    #[tokio::test]
+    async fn callers_who_leave_while_sts_is_asked_take_no_room() {
+        let principals = Principals::default();
+        let _others = take_every_place(&principals);
+        for number in 0..u32::try_from(MAX_KNOWN).unwrap() {
+            let question = question(number, Duration::from_secs(60));
+            let mut left = std::pin::pin!(principals.ask(&question, now(), |_| true));
+            let mut context = Context::from_waker(Waker::noop());
+            assert!(left.as_mut().poll(&mut context).is_pending(), "{number}");
+        }
+        let last = question(u32::MAX, Duration::from_millis(1));
+        let told = principals.ask(&last, now(), |_| true).await;
+        assert_eq!(told, Err("too many questions to STS at once"));
+    }
 
     #[test]
     fn the_arn_is_read_when_there_is_just_one() {

@@ -130,3 +130,36 @@ proptest! {
         let _ = Presigned::read(&URL_SAFE_NO_PAD.encode(bytes), &demand());
     }
 }
+
+#[test]
+fn a_request_is_shown_without_what_would_make_another_one_its_caller() {
+    let shown = format!("{:?}", read(URL).unwrap());
+    assert!(shown.contains("sts.us-west-2.amazonaws.com"), "{shown}");
+    assert!(!shown.contains("00ff") && !shown.contains("abc"), "{shown}");
+}
+
+/// Each spelling would pass once where a signature is taken once.
+#[test]
+fn a_request_is_the_same_in_every_spelling() {
+    let proof = |url: &str| read(url).unwrap().proof;
+    let one = proof(URL);
+    let (before, query) = URL.split_once('?').unwrap();
+    let mut turned: Vec<&str> = query.split('&').collect();
+    turned.reverse();
+    for same in [
+        format!("{before}?{}", turned.join("&")),
+        URL.replace("%2F", "%2f"),
+        URL.replace("amazonaws.com/?", "amazonaws.com?"),
+        URL.replace("00ff", "00FF"),
+    ] {
+        assert_ne!(same, URL);
+        assert_eq!(proof(&same), one, "{same}");
+    }
+    for other in [
+        URL.replace("00ff", "00fe"),
+        URL.replace("123600Z", "123601Z"),
+        URL.replace("ASIAEXAMPLE", "ASIAEXAMPLF"),
+    ] {
+        assert_ne!(proof(&other), one, "{other}");
+    }
+}

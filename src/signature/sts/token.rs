@@ -3,16 +3,19 @@
 //! Everything is held to a list of what is known: the gateway sends what a stranger wrote, so
 //! that must be nothing but this one harmless request.
 
+use std::fmt;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use crate::clock::UtcTime;
 use crate::config::StsDemand;
+use crate::digest::sha256;
 use crate::pattern::decoded;
 use crate::refusal::Refusal;
 
 /// A request to STS.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub(super) struct Presigned {
     /// The host that was signed.
     pub(super) host: String,
@@ -22,6 +25,9 @@ pub(super) struct Presigned {
     pub(super) good_until: UtcTime,
     /// When it was signed.
     pub(super) signed_at: UtcTime,
+    /// What tells it from every other one, however it is written: a token can be padded, and a
+    /// query be put in another order or escaped in another way, and AWS takes it all the same.
+    pub(super) proof: [u8; 32],
 }
 
 /// A session token makes a URL long.
@@ -71,6 +77,7 @@ impl Presigned {
             query: query.to_owned(),
             good_until: UtcTime::from_unix(signed_at.unix().saturating_add(i64::from(secs))),
             signed_at,
+            proof: proof_of(&found),
         })
     }
 
@@ -84,6 +91,13 @@ impl Presigned {
             }
             _ => Ok(()),
         }
+    }
+}
+
+/// Without the query: whoever has it is the caller.
+impl fmt::Debug for Presigned {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Presigned({}, until {})", self.host, self.good_until)
     }
 }
 
@@ -113,6 +127,17 @@ fn parameters(query: &str) -> Result<[String; REQUIRED.len()], &'static str> {
         true => Ok(found.map(Option::unwrap_or_default)),
         false => Err("a parameter is missing"),
     }
+}
+
+/// Of the values that are signed, and of the signature. A session token is not among them: with
+/// another one, AWS does not know the caller.
+fn proof_of(found: &[String; REQUIRED.len()]) -> [u8; 32] {
+    let mut all = Vec::new();
+    for value in found {
+        all.extend_from_slice(&(value.len() as u64).to_be_bytes());
+        all.extend(value.bytes().map(|byte| byte.to_ascii_lowercase()));
+    }
+    sha256(&all)
 }
 
 fn check_fixed(found: &[String; REQUIRED.len()], demand: &StsDemand) -> Result<(), &'static str> {

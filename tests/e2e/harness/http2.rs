@@ -46,7 +46,7 @@ pub fn ask(
     for (name, value) in fields {
         block.push(0);
         for text in [name, value] {
-            block.push(u8::try_from(text.len()).expect("short"));
+            push_length(&mut block, text.len());
             block.extend_from_slice(text);
         }
     }
@@ -60,6 +60,22 @@ pub fn ask(
     // The gateway may have ended the connection already.
     let _ = stream.write_all(&bytes);
     fate(&mut stream)
+}
+
+/// An integer behind a prefix of seven bits (RFC 7541 §5.1).
+fn push_length(out: &mut Vec<u8>, length: usize) {
+    const MOST: usize = 127;
+    if length < MOST {
+        out.push(u8::try_from(length).expect("short"));
+        return;
+    }
+    out.push(127);
+    let mut rest = length - MOST;
+    while rest >= 128 {
+        out.push(u8::try_from(rest % 128 + 128).expect("a byte"));
+        rest /= 128;
+    }
+    out.push(u8::try_from(rest).expect("a byte"));
 }
 
 fn frame(out: &mut Vec<u8>, kind: u8, flags: u8, stream: u32, payload: &[u8]) {

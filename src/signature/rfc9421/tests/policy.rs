@@ -17,6 +17,30 @@ fn keys(ids: &[&str]) -> Keys {
     ids.iter().map(key).collect()
 }
 
+/// Beside one that is refused for its form, a signature with the id in question: the word of the
+/// refusal would say which of the two was looked at.
+#[test]
+fn of_several_signatures_no_word_tells_which_key_is_known() {
+    let old = Request::unsigned().signed(&How {
+        created: NOW - 9_999,
+        ..by("nobody", "sig1", None)
+    });
+    let narrow = Request::unsigned().signed(&How {
+        components: names(&["@method"]),
+        ..by("nobody", "sig1", None)
+    });
+    let mut nameless = Request::get();
+    nameless.change("signature-input", "keyid=", "other=");
+    for first in [old, narrow, nameless] {
+        let mut request = first.signed(&by(KEYID, "sig2", None));
+        request.target = "/orders/8".to_owned();
+        let told = request.judge_with(&keys(&[KEYID])).expect_err("refused");
+        let hidden = request.judge_with(&keys(&[])).expect_err("refused");
+        assert_eq!(told.code(), "signature_mismatch", "{told:?}");
+        assert_eq!(hidden.code(), told.code(), "{hidden:?}");
+    }
+}
+
 #[test]
 fn of_several_signatures_the_one_whose_key_is_known_is_meant() {
     for labels in [["a", "b"], ["b", "a"]] {
