@@ -62,6 +62,8 @@ pub enum Refusal {
     ConsumerNotAllowed,
     /// The body is larger than the route takes (RFC 9110 §15.5.14).
     BodyTooLarge,
+    /// Too many bodies are held at once to take this one (RFC 9110 §15.6.4).
+    BuffersFull,
     /// The body stopped arriving.
     BodyTimeout,
     /// The gateway cannot sign the request for the upstream.
@@ -113,6 +115,7 @@ impl Refusal {
             Self::ConsumerMismatch => "consumer_mismatch",
             Self::ConsumerNotAllowed => "consumer_not_allowed",
             Self::BodyTooLarge => "body_too_large",
+            Self::BuffersFull => "buffers_full",
             Self::BodyTimeout => "body_timeout",
             Self::UpstreamNotSigned(_) => "upstream_not_signed",
             Self::UpstreamUnreachable => "upstream_unreachable",
@@ -149,7 +152,7 @@ impl Refusal {
             Self::Internal(_) => 500,
             Self::UpstreamUnreachable | Self::UpstreamFailed => 502,
             Self::ReplayMemoryUnavailable(_) | Self::PrincipalUnavailable(_) => 503,
-            Self::UpstreamNotSigned(_) => 503,
+            Self::UpstreamNotSigned(_) | Self::BuffersFull => 503,
             Self::UpstreamTimeout => 504,
         }
     }
@@ -183,6 +186,7 @@ impl Refusal {
             Self::ConsumerMismatch => "Certificate and signature are of different consumers.",
             Self::ConsumerNotAllowed => "The consumer may not use this route.",
             Self::BodyTooLarge => "The body is too large.",
+            Self::BuffersFull => "The gateway holds too many bodies at once.",
             Self::BodyTimeout => "The body did not arrive in time.",
             Self::UpstreamNotSigned(_) => "The request cannot be signed for the upstream.",
             Self::UpstreamUnreachable => "The upstream cannot be reached.",

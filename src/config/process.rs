@@ -20,6 +20,8 @@ pub struct Process {
     pub drain_timeout: Duration,
     /// Connections at once, over all listeners.
     pub max_connections: usize,
+    /// Bytes of bodies that are held whole at once, over all connections.
+    pub max_held_bytes: u64,
     /// How long before its end a credential counts as expiring.
     pub credential_warning: Duration,
     /// The credential store; `None` when no consumer has credentials.
@@ -74,6 +76,9 @@ pub(super) fn read(root: &mut Table<'_>, base: &Path) -> Process {
         );
         table.document().note(line, text);
     }
+    if let Some(max) = table.integer("max_held_bytes", 1 << 20..=1 << 40) {
+        process.max_held_bytes = max;
+    }
     if let Some(days) = table.integer("credential_warning_days", 1..=365) {
         process.credential_warning = Duration::from_secs(days * DAY_SECS);
     }
@@ -97,6 +102,7 @@ impl Default for Process {
             drain_grace: Duration::from_secs(5),
             drain_timeout: Duration::from_secs(30),
             max_connections: 10_000,
+            max_held_bytes: 256 * 1024 * 1024,
             credential_warning: Duration::from_secs(14 * DAY_SECS),
             credential_store: None,
             admin: None,

@@ -13,13 +13,15 @@ use pingora_proxy::Session;
 use crate::call::Body;
 use crate::refusal::Refusal;
 
+use super::buffers::Held;
+
 /// What Pingora keeps of a body that was read early, and hands to its upstream side again.
 pub(super) const REPLAYED: u64 = 64 * 1024;
 /// How much of an unwanted body is read, and for how long, to keep the connection.
 const DRAIN_BYTES: usize = 64 * 1024;
 const DRAIN_TIME: Duration = Duration::from_secs(1);
 
-/// Reads a body whole, at most `limit` bytes of it.
+/// Reads a body whole, at most `limit` bytes of it, and as long as `held` has leave for it.
 ///
 /// Pingora calls its body filter for a body that was read early only when it has kept some
 /// of it, which it does up to 64 KiB. Of a longer body it is told to keep the end; the filter
@@ -27,11 +29,12 @@ const DRAIN_TIME: Duration = Duration::from_secs(1);
 /// in time, so it is refused.
 ///
 /// # Errors
-/// It is too large, breaks off, or takes too long.
+/// It is too large, breaks off, or takes too long; or too much is held already.
 pub(super) async fn read_whole(
     session: &mut Session,
     body: Body,
     limit: u64,
+    held: &mut Held,
 ) -> Result<Bytes, Refusal> {
     let (length, limit) = match body {
         Body::Empty => return Ok(Bytes::new()),
@@ -48,7 +51,10 @@ pub(super) async fn read_whole(
             session.enable_retry_buffering();
         }
         match session.read_request_body().await {
-            Ok(Some(chunk)) => whole.extend_from_slice(&chunk),
+            Ok(Some(chunk)) => {
+                held.grow(chunk.len())?;
+                whole.extend_from_slice(&chunk);
+            }
             Ok(None) => break,
             Err(e) => return Err(broken(&e)),
         }

@@ -3,6 +3,7 @@
 //! The only floor, with `integration/http_proxy.rs` and `response.rs`, that knows Pingora.
 
 mod admin;
+mod buffers;
 mod connection;
 mod deadline;
 mod gate;

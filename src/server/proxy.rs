@@ -25,6 +25,7 @@ use crate::response::{self, REQUEST_ID};
 use crate::signature::{BodyDuty, KnownBody};
 use crate::snapshot::Snapshot;
 
+use super::buffers::Held;
 use super::connection::Connection;
 use super::headers::{self, Passenger};
 use super::inbound;
@@ -88,7 +89,7 @@ impl ProxyHttp for Gateway {
             Ok(plan) => plan,
             Err(refusal) => return refuse(session, request, refusal).await,
         };
-        if let Err(refusal) = check_early(session, request, &plan).await {
+        if let Err(refusal) = check_early(session, request, &plan, self.hold(&snapshot)).await {
             request.plan = Some(plan);
             return refuse(session, request, refusal).await;
         }
@@ -307,6 +308,12 @@ impl ProxyHttp for Gateway {
 }
 
 impl Gateway {
+    /// Leave to hold a body.
+    fn hold(&self, snapshot: &Snapshot) -> Held {
+        let most = snapshot.process().max_held_bytes;
+        self.state.buffers.hold(most)
+    }
+
     /// Decides about a request, reading its body first when its signature needs that.
     async fn admit(
         &self,
@@ -324,7 +331,10 @@ impl Gateway {
                 Decision::Serve(plan) => return Ok(plan),
                 Decision::ReadBody { .. } if request.body.is_some() => break,
                 Decision::ReadBody { limit } => {
-                    request.body = Some(inbound::read_whole(session, body, limit).await?);
+                    let mut held = self.hold(snapshot);
+                    let whole = inbound::read_whole(session, body, limit, &mut held).await?;
+                    request.body = Some(whole);
+                    request.held = Some(held);
                 }
                 Decision::Ask(question) => {
                     let told = snapshot.authorizer().ask(question, now).await?;
@@ -402,6 +412,7 @@ async fn check_early(
     session: &mut Session,
     request: &mut Request,
     plan: &Plan,
+    mut held: Held,
 ) -> Result<(), Refusal> {
     if request.body.is_some() || !request.has_body {
         return Ok(());
@@ -416,6 +427,8 @@ async fn check_early(
     let is_mock = matches!(plan.answer(), Answer::Mock(_));
     let early = match (small, plan.duty(), outgoing::holds_body(plan)) {
         (_, _, Some(limit)) => Some(limit),
+        // Its head alone would make a complete request of it.
+        (_, BodyDuty::Chunked(duty), None) if duty.decoded_length() == 0 => Some(inbound::REPLAYED),
         (true, BodyDuty::Sha256(_) | BodyDuty::Digest(_) | BodyDuty::Chunked(_), None) => {
             Some(inbound::REPLAYED)
         }
@@ -436,8 +449,9 @@ async fn check_early(
             Some(length) => Body::Length(length),
             None => Body::Unknown,
         };
-        let whole = inbound::read_whole(session, body, limit).await?;
+        let whole = inbound::read_whole(session, body, limit, &mut held).await?;
         request.body = Some(watch.pass(whole, true)?);
+        request.held = Some(held);
     } else {
         inbound::invite(session).await?;
         request.watch = Some(watch);

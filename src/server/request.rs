@@ -14,6 +14,7 @@ use crate::names::RequestId;
 use crate::refusal::Refusal;
 use crate::telemetry::{Record, RequestRecord, log_time};
 
+use super::buffers::Held;
 use super::connection::Connection;
 use super::state::State;
 
@@ -29,6 +30,8 @@ pub(super) struct Request {
     pub(super) watch: Option<BodyWatch>,
     /// A body that was read before the upstream was chosen.
     pub(super) body: Option<Bytes>,
+    /// Leave to hold that body.
+    pub(super) held: Option<Held>,
     /// Set when it was refused after it had set out, and was told so.
     pub(super) refused_on_the_way: bool,
     pub(super) attempt: Attempt,
@@ -50,6 +53,7 @@ impl Request {
             refusal: None,
             watch: None,
             body: None,
+            held: None,
             refused_on_the_way: false,
             attempt: Attempt::default(),
             decided_in: Duration::ZERO,

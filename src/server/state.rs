@@ -11,6 +11,7 @@ use crate::names::RequestIds;
 use crate::snapshot::Snapshot;
 use crate::telemetry::Telemetry;
 
+use super::buffers::Buffers;
 use super::pace::Pace;
 
 /// In a second.
@@ -23,6 +24,8 @@ pub(super) struct State {
     pub(super) ids: RequestIds,
     /// Of refused signatures that are explained: whoever names a credential causes one.
     pub(super) explanations: Pace,
+    /// Bodies that are held whole.
+    pub(super) buffers: Arc<Buffers>,
     /// Connections that are open now.
     pub(super) live: AtomicUsize,
     /// Set when the gateway wants no more callers, though it still serves those who come.
@@ -41,6 +44,7 @@ impl State {
             telemetry,
             ids: RequestIds::new(u64::from_be_bytes(seed)),
             explanations: Pace::new(EXPLANATIONS),
+            buffers: Arc::default(),
             live: AtomicUsize::new(0),
             leaving: AtomicBool::new(false),
             closing: watch::Sender::new(false),

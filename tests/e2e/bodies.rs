@@ -14,6 +14,7 @@ use crate::harness::gateway::{Gateway, ID, REGION, SECRET, SERVICE};
 use crate::harness::pki::Authority;
 use crate::harness::recorder::Recorder;
 use crate::harness::signed::{Signed, in_chunks, sha256};
+use crate::harness::wait_for;
 
 struct Stage {
     directory: TempDir,
@@ -492,6 +493,61 @@ fn s4_a_body_in_chunks_of_aws_arrives_bare_or_not_at_all() {
             short.body.truncate(end - 2);
             assert_eq!(ask(&short), refused(400, "malformed_request"), "{what}");
             assert_eq!(stage.arrived(&short.target), None, "{what}");
+        }
+    }
+}
+
+/// Anyone can begin a request whose signature needs its body.
+#[test]
+fn a_strangers_bodies_stay_within_the_budget() {
+    let stage = Stage::new();
+    let file = stage.gateway.directory.join("gateway.toml");
+    let text = std::fs::read_to_string(&file).unwrap();
+    let text = text.replacen("[gateway]\n", "[gateway]\nmax_held_bytes = 1048576\n", 1);
+    std::fs::write(&file, text).unwrap();
+    assert!(stage.gateway.reload_as_it_is());
+    let request = Signed::post("/x/held", &body(300_000), None);
+    let bytes = request.bytes();
+    let begun = &bytes[..bytes.len() - 1000];
+    let clients: Vec<Client> = (0..4)
+        .map(|_| {
+            let mut client = stage.connect();
+            client.send(begun).unwrap();
+            client
+        })
+        .collect();
+    // Three fit; there is no room for another whole one beside them.
+    wait_for("the budget to be spent", || {
+        (stage.ask(&bytes) == refused(503, "buffers_full")).then_some(())
+    });
+    drop(clients);
+    wait_for("what was held to be given back", || {
+        (stage.ask(&bytes) == SERVED).then_some(())
+    });
+}
+
+/// A length of 0 makes a complete request of its head: it must wait for the last chunk.
+#[test]
+fn an_empty_body_in_chunks_is_checked_before_the_upstream_hears_of_it() {
+    for mode in [
+        "STREAMING-AWS4-HMAC-SHA256-PAYLOAD",
+        "STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER",
+        "STREAMING-UNSIGNED-PAYLOAD-TRAILER",
+    ] {
+        let stage = Stage::new();
+        let right = in_chunks(&fresh_target(), b"", 1, mode);
+        assert_eq!(stage.ask(&right.bytes()), SERVED, "{mode}");
+        assert_eq!(stage.arrived(&right.target), Some(Vec::new()), "{mode}");
+        for framing in [
+            |request: &Signed| request.bytes(),
+            |request: &Signed| chunked(request, 7),
+        ] {
+            let mut wrong = in_chunks(&fresh_target(), b"", 1, mode);
+            let at = wrong.body.len() - 10;
+            wrong.body[at] ^= 1;
+            let (status, code) = stage.ask(&framing(&wrong));
+            assert!(matches!(status, 400 | 403), "{mode}: {status} {code}");
+            assert_eq!(stage.upstream.seen_for(&wrong.target), "", "{mode}");
         }
     }
 }

@@ -241,6 +241,7 @@ fn the_table_of_refusals_is_the_source_s() {
         Refusal::ConsumerMismatch,
         Refusal::ConsumerNotAllowed,
         Refusal::BodyTooLarge,
+        Refusal::BuffersFull,
         Refusal::ReplayMemoryUnavailable(""),
         Refusal::PrincipalUnavailable(""),
         Refusal::UpstreamNotSigned(""),
