@@ -4,6 +4,7 @@
 
 mod body;
 mod compare;
+mod fields;
 mod hmac;
 mod keys;
 mod known;

@@ -1,13 +1,12 @@
 //! Signs as a sender would: for `countersign sign`, and for tests of the verifier.
 //! In: a request, a description and a secret. Out: the fields to add.
 
-use http::{HeaderMap, HeaderName, HeaderValue};
-
 use crate::call::{Call, Parts};
 use crate::clock::UtcTime;
 use crate::config::{HmacDemand, HmacForm, TimestampPlace};
 use crate::credential::Secret;
 use crate::refusal::Refusal;
+use crate::signature::fields::header_map;
 use crate::signature::outcome::SignError;
 
 use super::encode;
@@ -72,14 +71,7 @@ fn signature(
     time: Option<&str>,
     added: &[(String, String)],
 ) -> Result<String, SignError> {
-    let mut headers = HeaderMap::new();
-    for (name, value) in request.headers.iter().chain(added) {
-        let name = HeaderName::from_bytes(name.as_bytes());
-        let name = name.map_err(|_| SignError("a header's name is no token"))?;
-        let value = HeaderValue::from_str(value);
-        let value = value.map_err(|_| SignError("a header's value is not text"))?;
-        headers.append(name, value);
-    }
+    let headers = header_map(request.headers.iter().chain(added))?;
     let call = Call::admit(&Parts {
         method: request.method,
         target: request.target.as_bytes(),

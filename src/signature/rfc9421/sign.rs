@@ -3,12 +3,12 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use http::{HeaderMap, HeaderName, HeaderValue};
 use sfv::KeyRef;
 
 use crate::clock::UtcTime;
 use crate::key::SigningKey;
 
+use crate::signature::fields::header_map;
 use crate::signature::outcome::SignError;
 
 use super::base::{self, Message};
@@ -64,7 +64,7 @@ pub fn sign(request: &SigningRequest<'_>) -> Result<Vec<(String, String)>, SignE
         let value = content_digest(body, algorithm);
         added.push(("content-digest".to_owned(), value));
     }
-    let headers = header_map(request, &added)?;
+    let headers = header_map(request.headers.iter().chain(&added))?;
     let parameters = parameters(request)?;
     let member = parse_member(&parameters).map_err(SignError)?;
     let message = Message {
@@ -115,21 +115,4 @@ fn parameters(request: &SigningRequest<'_>) -> Result<String, SignError> {
         write_string(&mut text, value);
     }
     Ok(text)
-}
-
-fn header_map(
-    request: &SigningRequest<'_>,
-    added: &[(String, String)],
-) -> Result<HeaderMap, SignError> {
-    let mut headers = HeaderMap::new();
-    for (name, value) in request.headers.iter().chain(added) {
-        let name = HeaderName::from_bytes(name.as_bytes());
-        let name = name.map_err(|_| SignError("a field's name is no token"))?;
-        let value = HeaderValue::from_str(value);
-        headers.append(
-            name,
-            value.map_err(|_| SignError("a field's value is not text"))?,
-        );
-    }
-    Ok(headers)
 }

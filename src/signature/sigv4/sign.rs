@@ -3,13 +3,14 @@
 
 use aws_lc_rs::hmac;
 use aws_lc_rs::rand::SystemRandom;
-use http::{HeaderMap, HeaderName, HeaderValue};
+use http::{HeaderMap, HeaderName};
 
 use crate::clock::UtcTime;
 use crate::config::{SigV4Algorithm, SignatureProfile};
 use crate::credential::Secret;
 use crate::digest::{hex, sha256};
 
+use crate::signature::fields::header_map;
 use crate::signature::outcome::SignError;
 
 use super::algorithm;
@@ -67,7 +68,7 @@ pub fn sign(request: &SigningRequest<'_>) -> Result<Vec<(String, String)>, SignE
     if request.algorithm == SigV4Algorithm::Ecdsa {
         added.push(("x-amz-region-set".to_owned(), request.region.to_owned()));
     }
-    let headers = header_map(request, &added)?;
+    let headers = header_map(request.headers.iter().chain(&added))?;
     let signed_headers = signed_headers(&headers);
     let (path, query) = split(request.target);
     let canonical = canonical(request, (path, query), &headers, &signed_headers);
@@ -92,7 +93,7 @@ pub fn sign(request: &SigningRequest<'_>) -> Result<Vec<(String, String)>, SignE
 /// A header that is none, a path or query with a bad escape.
 pub fn presign(request: &SigningRequest<'_>, expires_secs: u32) -> Result<String, SignError> {
     let stamp = stamp_of(request)?;
-    let headers = header_map(request, &[])?;
+    let headers = header_map(request.headers)?;
     let signed_headers = signed_headers(&headers);
     let (path, query) = split(request.target);
     let mut query = query.unwrap_or_default().to_owned();
@@ -200,23 +201,6 @@ fn signature(
 
 fn hash_of(body: &[u8]) -> String {
     hex(&sha256(body))
-}
-
-fn header_map(
-    request: &SigningRequest<'_>,
-    added: &[(String, String)],
-) -> Result<HeaderMap, SignError> {
-    let mut headers = HeaderMap::new();
-    for (name, value) in request.headers.iter().chain(added) {
-        let name = HeaderName::from_bytes(name.as_bytes());
-        let name = name.map_err(|_| SignError("a header's name is no token"))?;
-        let value = HeaderValue::from_str(value);
-        headers.append(
-            name,
-            value.map_err(|_| SignError("a header's value is not text"))?,
-        );
-    }
-    Ok(headers)
 }
 
 fn signed_headers(headers: &HeaderMap) -> String {
