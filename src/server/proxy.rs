@@ -414,10 +414,15 @@ async fn check_early(
     plan: &Plan,
     mut held: Held,
 ) -> Result<(), Refusal> {
-    if request.body.is_some() || !request.has_body {
+    if !request.has_body {
         return Ok(());
     }
     let mut watch = BodyWatch::new(plan.duty(), plan.max_body_bytes());
+    if let Some(whole) = request.body.take() {
+        // It was read to judge the signature, and owes what any other body does.
+        request.body = Some(watch.pass(whole, true)?);
+        return Ok(());
+    }
     let length = session
         .req_header()
         .headers

@@ -150,7 +150,16 @@ pub(super) fn chain_key(
 ) -> Option<ChainKey> {
     let kept = ring.kept.get(presented.credential_id())?;
     match presented.signature() {
-        Signature::Hmac(_) => kept.find(scope).map(Box::new).map(ChainKey::Hmac),
+        Signature::Hmac(_) => {
+            // Others may have taken its place meanwhile.
+            let anew = || {
+                let credential = ring.store.find(presented.credential_id())?;
+                let source = Source::of(credential, scope, presented.signature());
+                source.ok()?.signing_key(scope)
+            };
+            let key = kept.find(scope).or_else(anew);
+            key.map(Box::new).map(ChainKey::Hmac)
+        }
         Signature::Ecdsa(_) => kept.public.get()?.clone().map(ChainKey::Ecdsa),
     }
 }
