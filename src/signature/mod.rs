@@ -88,28 +88,41 @@ pub fn present<'a>(
     demand: &SignatureDemand,
     keys: &KeyRing,
 ) -> Result<Option<Presented<'a>>, Refusal> {
-    let aws = sigv4::present(call)?.map(Presented::SigV4);
-    let message = match &demand.rfc9421 {
-        Some(demand) => rfc9421::present(call, demand, |id| keys.store().find(id).is_some())?,
-        None => None,
-    };
-    let message = message.map(|message| Presented::Rfc9421(Box::new(message)));
+    let mut found = sigv4::present(call)?.map(Presented::SigV4);
+    let is_taken = found.is_none() || demand.sigv4.is_some();
+    if let Some(demand) = &demand.rfc9421 {
+        let known = |id: &str| keys.store().find(id).is_some();
+        let message = rfc9421::present(call, demand, known)?;
+        put(
+            &mut found,
+            message.map(|one| Presented::Rfc9421(Box::new(one))),
+        )?;
+    }
     // What an HMAC looks like, only a policy says.
-    let hmac = match &demand.hmac {
-        Some(demand) => hmac::present(call, demand)?.map(Presented::Hmac),
-        None => None,
-    };
-    let token = demand.sts.as_ref().and_then(|sts| sts::present(call, sts));
-    let mut all = [aws, message, hmac, token.map(Presented::Sts)]
-        .into_iter()
-        .flatten();
-    let (first, second) = (all.next(), all.next());
-    match (&first, second, &demand.sigv4) {
-        (_, Some(_), _) => Err(Refusal::SignatureMalformed("two signatures")),
-        (Some(Presented::SigV4(_)), None, None) => {
-            Err(Refusal::SignatureMalformed("the policy takes no SigV4"))
+    if let Some(demand) = &demand.hmac {
+        put(
+            &mut found,
+            hmac::present(call, demand)?.map(Presented::Hmac),
+        )?;
+    }
+    if let Some(demand) = &demand.sts {
+        put(&mut found, sts::present(call, demand).map(Presented::Sts))?;
+    }
+    match is_taken {
+        true => Ok(found),
+        false => Err(Refusal::SignatureMalformed("the policy takes no SigV4")),
+    }
+}
+
+/// Notes what was found; refuses it beside another.
+fn put<'a>(found: &mut Option<Presented<'a>>, other: Option<Presented<'a>>) -> Result<(), Refusal> {
+    match (&found, other) {
+        (_, None) => Ok(()),
+        (Some(_), Some(_)) => Err(Refusal::SignatureMalformed("two signatures")),
+        (None, other) => {
+            *found = other;
+            Ok(())
         }
-        _ => Ok(first),
     }
 }
 
