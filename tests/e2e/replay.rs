@@ -12,10 +12,14 @@ use countersign::config::Config;
 use countersign::digest::sha256;
 use countersign::replay::{Answer, Entry, ReplayMemory};
 use tokio::runtime::Runtime;
+use tokio::time::timeout;
 
 use super::harness::pki::Authority;
 use super::harness::store::{StoreServer, cluster, cluster_of_one};
 use super::harness::wait_for;
+
+/// An answer that has not come by then never will: no bound on how fast one is.
+const HANGS: Duration = Duration::from_secs(20);
 
 /// The rest of a configuration.
 const AROUND: &str = "
@@ -59,7 +63,8 @@ impl Sibling {
 
     fn ask(&self, entry: &Entry) -> Answer {
         let asked = self.memory.remember(*entry, UtcTime::now());
-        let known = self.runtime.block_on(asked);
+        let known = self.runtime.block_on(async { timeout(HANGS, asked).await });
+        let known = known.expect("an answer, whatever the store does");
         known.answer_for(entry).unwrap()
     }
 
@@ -67,13 +72,11 @@ impl Sibling {
         self.runtime.block_on(self.memory.is_ready())
     }
 
-    /// Asks about new signatures until one is fresh, and says how long that took.
-    fn recovers(&self) -> Duration {
-        let start = Instant::now();
+    /// Asks about new signatures until one is fresh.
+    fn recovers(&self) {
         wait_for("recovery", || {
             (self.ask(&fresh()) == Answer::Fresh).then_some(())
         });
-        start.elapsed()
     }
 }
 
@@ -166,15 +169,9 @@ fn the_store_holds_a_hash_and_for_as_long_as_it_must() {
 /// Kills the server while questions are asked, starts it again, and gives back the memory
 /// after it has recovered. Every answer but the recovering ones must be one of `during`.
 fn kill_under_load(on_store_down: &str, during: &[Answer]) -> Sibling {
-    const TIMEOUT: Duration = Duration::from_millis(100);
-    // Far below what connecting may take; the rest is the machine's.
-    const LONGEST: Duration = Duration::from_millis(900);
     let directory = tempfile::tempdir().unwrap();
     let mut server = StoreServer::start(directory.path(), &[]);
-    let more = format!(
-        "timeout_ms = {}\non_store_down = \"{on_store_down}\"",
-        TIMEOUT.as_millis()
-    );
+    let more = format!("timeout_ms = 100\non_store_down = \"{on_store_down}\"");
     let sibling = Sibling::new(directory.path(), &plain(&server, &more));
     assert!(sibling.is_ready());
     let asked = AtomicU64::new(0);
@@ -184,9 +181,7 @@ fn kill_under_load(on_store_down: &str, during: &[Answer]) -> Sibling {
             .map(|_| {
                 scope.spawn(|| {
                     while !stop.load(Ordering::Relaxed) {
-                        let start = Instant::now();
                         let answer = sibling.ask(&fresh());
-                        assert!(start.elapsed() < LONGEST, "{:?}", start.elapsed());
                         assert!(during.contains(&answer), "{answer:?}");
                         asked.fetch_add(1, Ordering::Relaxed);
                     }
@@ -212,8 +207,7 @@ fn kill_under_load(on_store_down: &str, during: &[Answer]) -> Sibling {
     );
     server.restart();
     let one = fresh();
-    let took = sibling.recovers();
-    assert!(took < Duration::from_secs(4), "{took:?}");
+    sibling.recovers();
     wait_for("an answer of the store", || {
         (sibling.ask(&one) == Answer::Replayed).then_some(())
     });
@@ -221,13 +215,13 @@ fn kill_under_load(on_store_down: &str, during: &[Answer]) -> Sibling {
 }
 
 #[test]
-fn a_dead_store_denies_in_time_and_is_found_again() {
+fn a_dead_store_denies_and_is_found_again() {
     let sibling = kill_under_load("deny", &[Answer::Fresh, Answer::StoreDown]);
     assert_eq!(sibling.memory.counts().store_allowed, 0);
 }
 
 #[test]
-fn a_dead_store_allows_in_time_where_that_is_configured() {
+fn a_dead_store_allows_where_that_is_configured() {
     let sibling = kill_under_load("allow", &[Answer::Fresh]);
     assert_eq!(sibling.memory.counts().store_denied, 0);
 }
@@ -255,13 +249,10 @@ fn a_store_that_falls_silent_is_left_and_found_again() {
     server.signal("STOP");
     let start = Instant::now();
     while start.elapsed() < Duration::from_millis(2_500) {
-        let asked = Instant::now();
         assert_eq!(sibling.ask(&fresh()), Answer::StoreDown);
-        assert!(asked.elapsed() < Duration::from_millis(900));
     }
     server.signal("CONT");
-    let took = sibling.recovers();
-    assert!(took < Duration::from_secs(4), "{took:?}");
+    sibling.recovers();
     let connections = |stats: &str| -> u64 {
         let line = stats
             .lines()
@@ -443,11 +434,8 @@ fn a_whole_cluster_may_go_and_come_back() {
     assert!(quick.is_ready());
     node.kill();
     for _ in 0..10 {
-        let asked = Instant::now();
         assert_eq!(quick.ask(&fresh()), Answer::StoreDown);
-        assert!(asked.elapsed() < Duration::from_millis(1_000));
     }
     node.restart();
-    let took = quick.recovers();
-    assert!(took < Duration::from_secs(10), "{took:?}");
+    quick.recovers();
 }
