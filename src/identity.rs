@@ -12,6 +12,7 @@ use x509_parser::x509::{AttributeTypeAndValue, X509Name};
 
 use crate::clock::UtcTime;
 use crate::digest::{hex, sha256};
+use crate::distrust::Distrust;
 
 /// What a certificate says of its holder.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,10 +57,21 @@ pub struct Caller<'a> {
 pub enum Shown<'a> {
     /// None was shown.
     Nothing,
-    /// It is trusted, and this is who it says the caller is.
-    Trusted(&'a Identity),
-    /// It was trusted once and is not any more, for this reason.
-    Untrusted(&'static str),
+    /// It is trusted.
+    Trusted(Vouched<'a>),
+    /// It was taken unverified: it says nothing of the caller.
+    Unverified,
+    /// It is not trusted, or not any more.
+    Untrusted(Distrust),
+}
+
+/// What a trusted certificate says, and for what its trust store speaks.
+#[derive(Clone, Copy, Debug)]
+pub struct Vouched<'a> {
+    /// Who the certificate says the caller is.
+    pub identity: &'a Identity,
+    /// The SPIFFE trust domains for which the trust store speaks.
+    pub spiffe_trust_domains: &'a [String],
 }
 
 /// Why a certificate is no identity.

@@ -35,6 +35,7 @@ pub mod refusal;
 pub mod bundle;
 pub mod clock;
 pub mod digest;
+pub mod distrust;
 pub mod document;
 pub mod key;
 pub mod method;

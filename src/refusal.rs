@@ -4,6 +4,8 @@
 
 use std::sync::Arc;
 
+use crate::distrust::Distrust;
+
 /// Why a request was not served.
 ///
 /// The code ([`Refusal::code`]) is stable: logs, metrics and clients may rely on it.
@@ -27,8 +29,8 @@ pub enum Refusal {
     },
     /// The route needs a client certificate and the connection has none.
     CertificateRequired,
-    /// The connection's certificate is not trusted any more.
-    CertificateUntrusted(&'static str),
+    /// The connection's certificate is not trusted, or not any more.
+    CertificateUntrusted(Distrust),
     /// The certificate is trusted but belongs to no consumer.
     CertificateUnknown,
     /// The authority is not the one for which the TLS connection was made (RFC 9110 §15.5.20).
@@ -201,13 +203,13 @@ impl Refusal {
         match self {
             Self::Malformed(why)
             | Self::PathRefused(why)
-            | Self::CertificateUntrusted(why)
             | Self::SignatureMalformed(why)
             | Self::SignatureMismatch(why)
             | Self::ReplayMemoryUnavailable(why)
             | Self::PrincipalUnavailable(why)
             | Self::UpstreamNotSigned(why)
             | Self::Internal(why) => why,
+            Self::CertificateUntrusted(why) => why.reason(),
             _ => "",
         }
     }

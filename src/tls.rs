@@ -19,6 +19,7 @@ use rustls::{RootCertStore, ServerConfig};
 use crate::bundle::read_bundle;
 use crate::clock::UtcTime;
 use crate::config::{ClientCertificate, ClientCertificateMode, Listener, ListenerTls, TlsVersion};
+use crate::distrust::Distrust;
 use crate::problem::Problems;
 
 use certificates::Certificates;
@@ -159,14 +160,14 @@ impl Trust {
     /// or are older than this trust.
     ///
     /// # Errors
-    /// Says for the log why the chain is not trusted.
-    pub fn judge(&self, chain: &[CertificateDer<'_>], now: UtcTime) -> Result<(), &'static str> {
-        let (leaf, intermediates) = chain.split_first().ok_or("there is no certificate")?;
+    /// Why the chain is not trusted.
+    pub fn judge(&self, chain: &[CertificateDer<'_>], now: UtcTime) -> Result<(), Distrust> {
+        let (leaf, intermediates) = chain.split_first().ok_or(Distrust::Missing)?;
         let now = UnixTime::since_unix_epoch(Duration::from_secs(now.unix().unsigned_abs()));
         match self.verifier.verify_client_cert(leaf, intermediates, now) {
             Ok(_) => Ok(()),
             Err(rustls::Error::InvalidCertificate(why)) => Err(reason(&why)),
-            Err(_) => Err("the chain cannot be verified"),
+            Err(_) => Err(Distrust::Invalid),
         }
     }
 }
@@ -209,18 +210,16 @@ pub fn install_crypto() {
     }
 }
 
-fn reason(why: &rustls::CertificateError) -> &'static str {
+fn reason(why: &rustls::CertificateError) -> Distrust {
     use rustls::CertificateError as E;
     match why {
-        E::Expired | E::ExpiredContext { .. } => "the certificate has expired",
-        E::NotValidYet | E::NotValidYetContext { .. } => "the certificate is not valid yet",
-        E::UnknownIssuer => "its issuer is not trusted",
-        E::Revoked => "the certificate is revoked",
-        E::BadSignature => "a signature in its chain is wrong",
-        E::InvalidPurpose | E::InvalidPurposeContext { .. } => {
-            "it is not for client authentication"
-        }
-        _ => "the chain is not valid",
+        E::Expired | E::ExpiredContext { .. } => Distrust::Expired,
+        E::NotValidYet | E::NotValidYetContext { .. } => Distrust::NotYetValid,
+        E::UnknownIssuer => Distrust::UnknownIssuer,
+        E::Revoked => Distrust::Revoked,
+        E::BadSignature => Distrust::BadSignature,
+        E::InvalidPurpose | E::InvalidPurposeContext { .. } => Distrust::BadPurpose,
+        _ => Distrust::Invalid,
     }
 }
 

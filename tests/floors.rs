@@ -27,6 +27,7 @@ const FLOORS: &[(&str, u8)] = &[
     ("bundle", 1),
     ("clock", 1),
     ("digest", 1),
+    ("distrust", 1),
     ("document", 1),
     ("key", 1),
     ("method", 1),

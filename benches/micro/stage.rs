@@ -10,7 +10,7 @@ use countersign::clock::UtcTime;
 use countersign::config::{Config, Demand, SigV4Algorithm, SignatureDemand};
 use countersign::credential::{Credential, CredentialStore};
 use countersign::flow::{self, Circumstances, Decision};
-use countersign::identity::{Caller, Identity, Shown};
+use countersign::identity::{Caller, Identity, Shown, Vouched};
 use countersign::signature::{KeyRing, KnownBody, SigningRequest, sign};
 use countersign::snapshot::Snapshot;
 use http::{HeaderMap, HeaderName, HeaderValue};
@@ -118,7 +118,10 @@ impl Stage {
     pub fn decide(&self, call: &Call<'_>) {
         let around = Circumstances {
             caller: Caller {
-                certificate: Shown::Trusted(&self.identity),
+                certificate: Shown::Trusted(Vouched {
+                    identity: &self.identity,
+                    spiffe_trust_domains: &[],
+                }),
                 sni: Some("gateway.example"),
                 secure: true,
             },

@@ -15,6 +15,7 @@ use crate::call::{Body, Call};
 use crate::clock::UtcTime;
 use crate::config::{Config, Demand, Policy, SignatureDemand};
 use crate::credential::{Credential, CredentialStore};
+use crate::distrust::Distrust;
 use crate::identity::{Caller, Identity, Shown};
 use crate::names::ConsumerName;
 use crate::refusal::{Challenge, Refusal};
@@ -372,7 +373,11 @@ impl Authorizer {
             return Err(Refusal::Misdirected);
         }
         let identity = match caller.certificate {
-            Shown::Trusted(identity) => identity,
+            Shown::Trusted(vouched) => vouched.identity,
+            Shown::Unverified if must => {
+                return Err(Refusal::CertificateUntrusted(Distrust::Unverified));
+            }
+            Shown::Unverified => return Ok(None),
             Shown::Untrusted(why) => return Err(Refusal::CertificateUntrusted(why)),
             Shown::Nothing if must => return Err(Refusal::CertificateRequired),
             Shown::Nothing => return Ok(None),

@@ -10,7 +10,8 @@ use crate::config::{
     Demand, HmacDemand, Policy, Proof, SigV4Algorithm, SigV4Demand, SignatureDemand,
     SignatureProfile, StsDemand,
 };
-use crate::identity::{Caller, Identity, Shown};
+use crate::distrust::Distrust;
+use crate::identity::{Caller, Identity, Shown, Vouched};
 use crate::refusal::Refusal;
 use crate::signature::{Evidence, KnownBody, Working};
 use crate::snapshot::Snapshot;
@@ -90,8 +91,11 @@ fn outcome(text: &mut String, snapshot: &Snapshot, call: &Call<'_>, showing: &Sh
     let Showing { identity, now, .. } = *showing;
     let certificate = match identity {
         None => Shown::Nothing,
-        Some(identity) if identity.is_valid_at(now) => Shown::Trusted(identity),
-        Some(_) => Shown::Untrusted("the certificate is outside its validity"),
+        Some(identity) if identity.is_valid_at(now) => Shown::Trusted(Vouched {
+            identity,
+            spiffe_trust_domains: &[],
+        }),
+        Some(_) => Shown::Untrusted(Distrust::Expired),
     };
     let around = Circumstances {
         caller: Caller {

@@ -11,7 +11,8 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use crate::clock::UtcTime;
-use crate::identity::{Caller, Identity, Shown};
+use crate::distrust::Distrust;
+use crate::identity::{Caller, Identity, Shown, Vouched};
 use crate::names::ListenerName;
 use crate::refusal::Refusal;
 use crate::response;
@@ -58,7 +59,7 @@ pub(super) struct ShownCertificate {
     pub(super) chain: Vec<CertificateDer<'static>>,
     /// Under which trust it was judged last, and how. A reload changes the trust, and a
     /// resumed session was never judged at all.
-    pub(super) judged: Mutex<Option<(TrustId, Result<(), &'static str>)>>,
+    pub(super) judged: Mutex<Option<(TrustId, Result<(), Distrust>)>>,
 }
 
 impl Connection {
@@ -183,10 +184,10 @@ impl Connection {
 impl ShownCertificate {
     fn judge(&self, trust: Option<&Trust>, now: UtcTime) -> Shown<'_> {
         let Some(trust) = trust else {
-            return Shown::Untrusted("the listener takes no certificates any more");
+            return Shown::Untrusted(Distrust::NotAsked);
         };
         if !self.identity.is_valid_at(now) {
-            return Shown::Untrusted("the certificate is outside its validity");
+            return Shown::Untrusted(Distrust::Expired);
         }
         let mut judged = self.judged.lock().unwrap_or_else(PoisonError::into_inner);
         let verdict = match *judged {
@@ -195,7 +196,10 @@ impl ShownCertificate {
         };
         *judged = Some((trust.id(), verdict));
         match verdict {
-            Ok(()) => Shown::Trusted(&self.identity),
+            Ok(()) => Shown::Trusted(Vouched {
+                identity: &self.identity,
+                spiffe_trust_domains: &[],
+            }),
             Err(why) => Shown::Untrusted(why),
         }
     }
