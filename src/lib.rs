@@ -12,11 +12,13 @@ pub mod flow;
 pub mod snapshot;
 // 6: Pass → Plan
 pub mod integration;
-// 5: Permit → Pass
+// 5: Permit → Pass; a listener's TLS
 pub mod limit;
-// 4: Hit, identity and signature → Permit
+pub mod tls;
+// 4: Hit, identity and signature → Permit; whose word is taken for callers' certificates
 pub mod authorize;
-// 3: who called, whom we trust, which route, is the signature right, was it used before;
+pub mod trust;
+// 3: who called, which route, is the signature right, was it used before;
 // how events look
 pub mod credential_source;
 pub mod identity;
@@ -25,7 +27,6 @@ pub mod response;
 pub mod route;
 pub mod signature;
 pub mod telemetry;
-pub mod tls;
 // 2: what an operator wrote, what a caller sent, how we say no
 pub mod call;
 pub mod config;

@@ -51,6 +51,10 @@ name!(
     ListenerName
 );
 name!(
+    /// A trust store: whose word is taken for callers' certificates.
+    TrustStoreName
+);
+name!(
     /// A consumer: a configured caller.
     ConsumerName
 );

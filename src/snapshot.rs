@@ -17,6 +17,7 @@ use crate::replay::ReplayMemory;
 use crate::route::Routes;
 use crate::signature::rfc9421;
 use crate::tls::TlsGeneration;
+use crate::trust::Trusts;
 
 /// One compiled configuration.
 pub struct Snapshot {
@@ -58,7 +59,9 @@ impl Snapshot {
             .as_ref()
             .and_then(|file| merge(&config, file, &fetched).map_err(&mut noted).ok());
         check_policies(&config, &mut problems);
-        let listeners = open_listeners(&config, previous, &mut problems);
+        let trusts = Trusts::open(&config).map_err(|found| problems.extend(found));
+        let listeners =
+            trusts.map(|trusts| open_listeners(&config, &trusts, previous, &mut problems));
         let integrations = Integrations::open(&config)
             .map_err(|found| problems.extend(found))
             .ok();
@@ -79,7 +82,7 @@ impl Snapshot {
                 before,
             ),
             integrations: Arc::new(integrations.expect(OPENED)),
-            listeners,
+            listeners: listeners.expect(OPENED),
             file: Arc::new(file.expect(OPENED)),
             fetched,
             config: Arc::new(config),
@@ -223,6 +226,7 @@ fn merge(
 
 fn open_listeners(
     config: &Config,
+    trusts: &Trusts,
     previous: Option<&Snapshot>,
     problems: &mut Problems,
 ) -> HashMap<ListenerName, ListenerSnapshot> {
@@ -231,10 +235,9 @@ fn open_listeners(
         let before = previous
             .and_then(|before| before.listener(&settings.name))
             .and_then(|listener| listener.tls.as_deref());
-        let tls = settings
-            .tls
-            .as_ref()
-            .map(|tls| TlsGeneration::open(&config.file, settings, tls, before).map(Arc::new));
+        let tls = settings.tls.as_ref().map(|tls| {
+            TlsGeneration::open(&config.file, settings, tls, trusts, before).map(Arc::new)
+        });
         match tls.transpose() {
             Ok(tls) => {
                 let settings = Arc::new(settings.clone());

@@ -127,6 +127,7 @@ impl Stage {
             },
             body: KnownBody::Empty,
             remembered: None,
+            tls: None,
             max_body_bytes: 1 << 20,
             now: self.now,
         };

@@ -6,8 +6,10 @@ use std::path::{Path, PathBuf};
 
 use ipnet::IpNet;
 
+use crate::config::client_certificate::{self, Around, ClientCertificate, TlsHost};
 use crate::config::declared::Declared;
 use crate::config::request_limits::{self, RequestLimits};
+use crate::config::trust_store::TrustStores;
 use crate::document::{Document, Placed, Table};
 use crate::names::ListenerName;
 
@@ -37,6 +39,8 @@ pub struct ListenerTls {
     pub min_version: TlsVersion,
     /// Whether callers show a certificate.
     pub client_certificate: ClientCertificate,
+    /// Names for which that is otherwise.
+    pub hosts: Vec<TlsHost>,
 }
 
 /// A certificate and its key.
@@ -59,30 +63,13 @@ pub enum TlsVersion {
     Tls13,
 }
 
-/// Whether callers show a certificate, and whose word is taken for it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ClientCertificate {
-    /// Whether it is asked for.
-    pub mode: ClientCertificateMode,
-    /// PEM bundles of certificate authorities; empty only when the mode is `Off`.
-    pub trust: Vec<PathBuf>,
-    /// The line of the configuration that names the bundles.
-    pub line: usize,
-}
-
-/// Whether a client certificate is asked for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ClientCertificateMode {
-    /// Never asked for.
-    Off,
-    /// Asked for; connections without one are taken.
-    Optional,
-    /// Connections without one are refused in the handshake.
-    Required,
-}
-
 /// Reads every `[[listener]]`; `base` is what relative paths are relative to.
-pub(super) fn read(root: &mut Table<'_>, base: &Path, admin: Option<SocketAddr>) -> Vec<Listener> {
+pub(super) fn read(
+    root: &mut Table<'_>,
+    base: &Path,
+    stores: &TrustStores,
+    admin: Option<SocketAddr>,
+) -> Vec<Listener> {
     let document = root.document();
     let mut names = Declared::new("listener");
     let mut addresses = BTreeMap::new();
@@ -93,7 +80,12 @@ pub(super) fn read(root: &mut Table<'_>, base: &Path, admin: Option<SocketAddr>)
         if let Some(address) = &address {
             check_address(document, &mut addresses, admin, address);
         }
-        let tls = read_tls(&mut table, base);
+        let around = Around {
+            base,
+            stores,
+            listener: name.as_deref().unwrap_or_default(),
+        };
+        let tls = read_tls(&mut table, &around);
         let http2 = read_http2(&mut table, tls.is_some());
         let trusted_peers = read_trusted_peers(&mut table);
         let limits = request_limits::read(&mut table);
@@ -161,39 +153,41 @@ fn check_address(
     seen.entry(value).or_insert(line);
 }
 
-fn read_tls(table: &mut Table<'_>, base: &Path) -> Option<ListenerTls> {
+fn read_tls(table: &mut Table<'_>, around: &Around<'_>) -> Option<ListenerTls> {
     let document = table.document();
     let plaintext = !table.has("certificate");
-    let line = table.line_of("certificate");
-    let certificates = read_certificates(table, base);
+    let certificates = read_certificates(table, around.base);
     let version_line = table
         .has("tls_min_version")
         .then(|| table.line_of("tls_min_version"));
     let min_version = table.word("tls_min_version", &TLS_VERSIONS);
-    let client_certificate = read_client_certificate(table, base);
+    let lines =
+        ["client_certificate", "host"].map(|key| table.has(key).then(|| table.line_of(key)));
+    let client_certificate = client_certificate::read(table, around);
+    let hosts = client_certificate::read_hosts(table, around);
     if plaintext {
-        if let Some(client) = &client_certificate {
-            document.note(
-                client.line,
-                "\"client_certificate\" needs TLS, and this listener is plaintext; give it certificate = [{ chain = \"…\", private_key = \"…\" }]",
+        let [client_line, host_line] = lines;
+        let given = [
+            ("client_certificate", client_line),
+            ("host", host_line),
+            ("tls_min_version", version_line),
+        ];
+        for (key, line) in given
+            .into_iter()
+            .filter_map(|(key, line)| Some((key, line?)))
+        {
+            let text = format!(
+                "\"{key}\" needs TLS, and this listener is plaintext; give it certificate = [{{ chain = \"…\", private_key = \"…\" }}] or leave the key out"
             );
-        }
-        if let Some(line) = version_line {
-            document.note(
-                line,
-                "\"tls_min_version\" needs TLS, and this listener is plaintext; give it a \"certificate\" or leave the key out",
-            );
+            document.note(line, text);
         }
         return None;
     }
     Some(ListenerTls {
         certificates,
         min_version: min_version.unwrap_or(TlsVersion::Tls12),
-        client_certificate: client_certificate.unwrap_or(ClientCertificate {
-            mode: ClientCertificateMode::Off,
-            trust: Vec::new(),
-            line,
-        }),
+        client_certificate: client_certificate.unwrap_or(ClientCertificate::OFF),
+        hosts,
     })
 }
 
@@ -220,42 +214,6 @@ fn read_certificates(table: &mut Table<'_>, base: &Path) -> Vec<CertificateFiles
         }
     }
     certificates
-}
-
-const MODES: [(&str, ClientCertificateMode); 3] = [
-    ("off", ClientCertificateMode::Off),
-    ("optional", ClientCertificateMode::Optional),
-    ("required", ClientCertificateMode::Required),
-];
-
-fn read_client_certificate(table: &mut Table<'_>, base: &Path) -> Option<ClientCertificate> {
-    let mut table = table.table("client_certificate")?;
-    let mode = table
-        .need("mode", "write \"off\", \"optional\" or \"required\"")
-        .word("mode", &MODES);
-    let line = table.line_of("trust");
-    let wrong = table.has("trust");
-    let trust = table.texts("trust");
-    let wrong = wrong && trust.is_none();
-    let trust: Vec<PathBuf> = trust
-        .unwrap_or_default()
-        .into_iter()
-        .map(|path| base.join(path.value))
-        .collect();
-    let asked = mode.is_some_and(|mode| mode != ClientCertificateMode::Off);
-    if asked && trust.is_empty() && !wrong {
-        table.document().note(
-            line,
-            "\"client_certificate\" trusts nobody; name the authorities' PEM files: trust = [\"tls/clients-ca.pem\"]",
-        );
-    }
-    table.finish();
-    Some(ClientCertificate {
-        // A mode that cannot be read was meant to ask for something.
-        mode: mode.unwrap_or(ClientCertificateMode::Optional),
-        trust,
-        line,
-    })
 }
 
 fn read_http2(table: &mut Table<'_>, tls: bool) -> bool {

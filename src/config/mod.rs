@@ -3,10 +3,12 @@
 //! Opens nothing but the TOML file itself: certificates, keys and the credential store are
 //! opened when a snapshot is built.
 
+mod client_certificate;
 mod consumer;
 mod credential_source;
 mod declared;
 mod endpoint;
+mod hash;
 mod integration;
 mod listener;
 mod outgoing;
@@ -14,31 +16,36 @@ mod policy;
 mod process;
 mod replay_memory;
 mod request_limits;
+mod revocation;
 mod route;
 mod signature;
+mod trust_store;
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use crate::document::{self, Document, Table};
 use crate::problem::Problems;
 
+pub use client_certificate::{ClientCertificate, ClientCertificateMode, TlsHost};
 pub use consumer::{CertificateMatch, Consumer};
 pub use credential_source::CredentialSource;
 pub use integration::{HttpProxy, Integration, IntegrationKind, Mock, TargetAddress, UpstreamTls};
-pub use listener::{
-    CertificateFiles, ClientCertificate, ClientCertificateMode, Listener, ListenerTls, TlsVersion,
-};
+pub use listener::{CertificateFiles, Listener, ListenerTls, TlsVersion};
 pub use outgoing::{Outgoing, OutgoingRfc9421, OutgoingScheme, OutgoingSigV4};
 pub use policy::{Demand, Policy, Proof};
 pub use process::{AccessLog, Process};
 pub use replay_memory::{OnStoreDown, ReplayMemory, ReplayStore, StoreServer};
 pub use request_limits::RequestLimits;
+pub use revocation::{CrlPlace, Ocsp, Revocation};
 pub use route::{Route, RouteHost, RouteMethods};
 pub use signature::{
     HmacDemand, HmacEncoding, HmacForm, HmacHash, HmacPreset, HmacTimestamp, MAX_EXPIRES_SECS,
     Rfc9421Demand, SigV4Algorithm, SigV4Demand, SignatureDemand, SignatureProfile, SignedPart,
     SignedTemplate, StreamingMode, StsDemand, TimestampPlace, TimestampUnit,
 };
+
+pub use trust_store::{Pin, TrustStore};
 
 /// A valid configuration. Paths in it are absolute or relative to the working directory:
 /// what the file says relative to itself has been resolved.
@@ -65,6 +72,16 @@ pub struct Config {
 }
 
 impl Config {
+    /// The trust stores that listeners use, as often as they use them.
+    pub fn trust_stores(&self) -> impl Iterator<Item = &Arc<TrustStore>> {
+        let tls = self.listeners.iter().filter_map(|one| one.tls.as_ref());
+        tls.flat_map(|tls| {
+            let hosts = tls.hosts.iter().map(|host| &host.client_certificate);
+            std::iter::once(&tls.client_certificate).chain(hosts)
+        })
+        .filter_map(|client| client.trust_store.as_ref())
+    }
+
     /// Reads `file`. Paths in it are relative to the directory that holds it.
     ///
     /// # Errors
@@ -84,7 +101,8 @@ fn read(mut root: Table<'_>) -> Config {
     let base = file.parent().unwrap_or(Path::new("")).to_owned();
     let process = process::read(&mut root, &base);
     let replay_memory = replay_memory::read(&mut root, &base);
-    let listeners = listener::read(&mut root, &base, process.admin);
+    let stores = trust_store::read(&mut root, &base);
+    let listeners = listener::read(&mut root, &base, &stores, process.admin);
     let credential_sources = credential_source::read(&mut root);
     let has_store = process.credential_store.is_some() || !credential_sources.is_empty();
     let (consumers, consumer_names) = consumer::read(&mut root, has_store);

@@ -2,7 +2,7 @@
 
 use crate::config::declared::Declared;
 use crate::config::signature::{self, SignatureDemand};
-use crate::config::{ClientCertificateMode, Consumer, Listener};
+use crate::config::{Consumer, Listener};
 use crate::document::{Document, Placed, Table, alternatives};
 use crate::names::{ConsumerName, PolicyName};
 use crate::problem::suggestion;
@@ -231,8 +231,10 @@ fn read_consumers(table: &mut Table<'_>, names: &Declared) -> Option<Vec<Consume
 /// Notes it when a certificate must be shown and no listener would ask for one.
 fn check_listeners(table: &Table<'_>, demand: &Demand, listeners: &[Listener]) {
     let asks = |listener: &Listener| {
-        let tls = listener.tls.as_ref();
-        tls.is_some_and(|tls| tls.client_certificate.mode != ClientCertificateMode::Off)
+        listener.tls.as_ref().is_some_and(|tls| {
+            let mut hosts = tls.hosts.iter();
+            tls.client_certificate.proves() || hosts.any(|host| host.client_certificate.proves())
+        })
     };
     let demanded = matches!(demand, Demand::AllOf(proof) if proof.certificate);
     if demanded && !listeners.is_empty() && !listeners.iter().any(asks) {

@@ -107,6 +107,7 @@ fn outcome(text: &mut String, snapshot: &Snapshot, call: &Call<'_>, showing: &Sh
                 .then_some(call.host()),
             secure: showing.secure,
         },
+        tls: None,
         body: showing.body,
         remembered: None,
         max_body_bytes: u64::MAX,

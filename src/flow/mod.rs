@@ -1,4 +1,4 @@
-//! The stages in order, over one snapshot: route, policy, limits, plan. Pure and
+//! The stages in order, over one snapshot: door, route, policy, limits, plan. Pure and
 //! synchronous: the same function serves traffic, tests, `routes explain` and the benches.
 //! In: a call, what its connection shows, the time. Out: what to do, or a `Refusal`.
 
@@ -20,6 +20,7 @@ use crate::replay::Remembered;
 use crate::route::Hit;
 use crate::signature::{self, Evidence, KnownBody};
 use crate::snapshot::Snapshot;
+use crate::tls::TlsGeneration;
 
 /// What is to be done with a call.
 pub enum Decision {
@@ -56,6 +57,8 @@ pub struct Explained {
 pub struct Circumstances<'a> {
     /// What the connection shows.
     pub caller: Caller<'a>,
+    /// The TLS of its listener; `None` for plaintext, and where no listener is meant.
+    pub tls: Option<&'a TlsGeneration>,
     /// What is known of the body.
     pub body: KnownBody<'a>,
     /// What the memory of used signatures said, when it was asked.
@@ -68,7 +71,11 @@ pub struct Circumstances<'a> {
 
 /// Decides about a call.
 pub fn decide(snapshot: &Snapshot, call: &Call<'_>, around: &Circumstances<'_>) -> Decided {
-    let hit = match snapshot.routes().find(call) {
+    let admitted = match around.tls {
+        Some(tls) => tls.admit(&around.caller, call.host()),
+        None => Ok(()),
+    };
+    let hit = match admitted.and_then(|()| snapshot.routes().find(call)) {
         Ok(hit) => hit,
         Err(refusal) => {
             return Decided {

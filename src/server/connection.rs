@@ -11,6 +11,7 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use crate::clock::UtcTime;
+use crate::config::ClientCertificateMode;
 use crate::distrust::Distrust;
 use crate::identity::{Caller, Identity, Shown, Vouched};
 use crate::names::ListenerName;
@@ -18,7 +19,8 @@ use crate::refusal::Refusal;
 use crate::response;
 use crate::snapshot::Snapshot;
 use crate::telemetry::{ConnectionRecord, Record, log_time};
-use crate::tls::{Trust, TrustId};
+use crate::tls::Door;
+use crate::trust::{Judgement, TrustId};
 
 use super::state::State;
 
@@ -57,9 +59,28 @@ pub(super) struct TlsFacts {
 pub(super) struct ShownCertificate {
     pub(super) identity: Identity,
     pub(super) chain: Vec<CertificateDer<'static>>,
-    /// Under which trust it was judged last, and how. A reload changes the trust, and a
-    /// resumed session was never judged at all.
-    pub(super) judged: Mutex<Option<(TrustId, Result<(), Distrust>)>>,
+    /// How it was judged last. A resumed session was never judged at all.
+    pub(super) judged: Mutex<Option<Judged>>,
+}
+
+/// How a certificate was judged.
+#[derive(Clone, Copy)]
+pub(super) struct Judged {
+    /// Under which trust: a reload, or a new list of revoked certificates, makes another one.
+    by: TrustId,
+    /// Until when it holds: nothing else changes within one trust but the time.
+    until: UtcTime,
+    outcome: Result<(), Distrust>,
+}
+
+impl Judged {
+    pub(super) fn new(by: TrustId, now: UtcTime, outcome: Result<Judgement, Distrust>) -> Self {
+        Self {
+            by,
+            until: outcome.map_or(now, |judgement| judgement.until),
+            outcome: outcome.map(|_| ()),
+        }
+    }
 }
 
 impl Connection {
@@ -103,15 +124,16 @@ impl Connection {
     }
 
     /// What the connection shows, judged by the trust of `snapshot`.
-    pub(super) fn caller(&self, snapshot: &Snapshot, now: UtcTime) -> Caller<'_> {
+    pub(super) fn caller<'a>(&'a self, snapshot: &'a Snapshot, now: UtcTime) -> Caller<'a> {
         let certificate = self.tls.as_ref().and_then(|tls| tls.certificate.as_ref());
         Caller {
             certificate: match certificate {
                 None => Shown::Nothing,
                 Some(certificate) => {
                     let listener = snapshot.listener(&self.listener);
-                    let trust = listener.and_then(|one| one.tls.as_ref()?.trust());
-                    certificate.judge(trust.map(Arc::as_ref), now)
+                    let tls = listener.and_then(|one| one.tls.as_ref());
+                    let sni = self.tls.as_ref().and_then(|tls| tls.sni.as_deref());
+                    certificate.judge(tls.map(|tls| tls.door(sni).as_ref()), now)
                 }
             },
             sni: self.tls.as_ref().and_then(|tls| tls.sni.as_deref()),
@@ -169,12 +191,11 @@ impl Connection {
             .telemetry
             .tell(&Record::Refused(ConnectionRecord {
                 time: log_time(),
-                request_id: Some(id.as_str()),
+                request_id: id.as_str(),
                 listener: self.listener.as_str(),
                 peer: self.peer.to_string(),
-                status: Some(refusal.status()),
-                refusal: Some(refusal.code()),
-                result: None,
+                status: refusal.status(),
+                refusal: refusal.code(),
                 detail: refusal.detail().to_owned(),
             }));
         response::refused_bytes(refusal, &id)
@@ -182,23 +203,27 @@ impl Connection {
 }
 
 impl ShownCertificate {
-    fn judge(&self, trust: Option<&Trust>, now: UtcTime) -> Shown<'_> {
-        let Some(trust) = trust else {
-            return Shown::Untrusted(Distrust::NotAsked);
+    /// Judged by today's door, which may not be the one that it came through.
+    fn judge<'a>(&'a self, door: Option<&'a Door>, now: UtcTime) -> Shown<'a> {
+        let trust = match door.map(|door| (door.mode(), door.trust())) {
+            Some((ClientCertificateMode::Unverified, _)) => return Shown::Unverified,
+            Some((_, Some(trust))) => trust,
+            _ => return Shown::Untrusted(Distrust::NotAsked),
         };
-        if !self.identity.is_valid_at(now) {
-            return Shown::Untrusted(Distrust::Expired);
-        }
         let mut judged = self.judged.lock().unwrap_or_else(PoisonError::into_inner);
         let verdict = match *judged {
-            Some((id, verdict)) if id == trust.id() => verdict,
-            _ => trust.judge(&self.chain, now),
+            Some(verdict) if verdict.by == trust.id() && now <= verdict.until => verdict,
+            _ => Judged::new(
+                trust.id(),
+                now,
+                trust.judge(&self.chain, &self.identity, now),
+            ),
         };
-        *judged = Some((trust.id(), verdict));
-        match verdict {
+        *judged = Some(verdict);
+        match verdict.outcome {
             Ok(()) => Shown::Trusted(Vouched {
                 identity: &self.identity,
-                spiffe_trust_domains: &[],
+                spiffe_trust_domains: trust.spiffe_trust_domains(),
             }),
             Err(why) => Shown::Untrusted(why),
         }

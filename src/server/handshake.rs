@@ -11,12 +11,15 @@ use tokio::net::TcpStream;
 use tokio_rustls::LazyConfigAcceptor;
 use tokio_rustls::server::TlsStream;
 
+use crate::clock::UtcTime;
+use crate::digest::hex;
+use crate::distrust::Distrust;
 use crate::identity::Identity;
 use crate::names::ListenerName;
-use crate::telemetry::{ConnectionRecord, HandshakeResult, Record, log_time};
-use crate::tls::TlsGeneration;
+use crate::telemetry::{HandshakeRecord, HandshakeResult, Record, log_time};
+use crate::tls::{Door, Seen, TlsGeneration, witnessed};
 
-use super::connection::{ShownCertificate, TlsFacts};
+use super::connection::{Judged, ShownCertificate, TlsFacts};
 use super::state::State;
 
 /// A handshake that succeeded.
@@ -28,9 +31,14 @@ pub(super) struct Hands {
 }
 
 /// A handshake that failed.
+#[derive(Default)]
 pub(super) struct Failure {
-    result: HandshakeResult,
+    timed_out: bool,
+    /// One word.
+    reason: &'static str,
     detail: String,
+    sni: Option<String>,
+    seen: Option<Seen>,
 }
 
 /// Shakes hands, within `limit` from the first byte to the last.
@@ -39,31 +47,41 @@ pub(super) async fn shake(
     tls: &TlsGeneration,
     limit: Duration,
 ) -> Result<Hands, Failure> {
-    let failed = |detail: String| Failure {
-        result: HandshakeResult::Failed,
-        detail,
-    };
-    let shaken = async {
+    let mut sni = None;
+    let shaken = witnessed(tokio::time::timeout(limit, async {
         let start = LazyConfigAcceptor::new(Acceptor::default(), socket).await?;
-        start.into_stream(tls.server().clone()).await
+        sni = start.client_hello().server_name().map(str::to_owned);
+        let door = tls.door(sni.as_deref());
+        let stream = start.into_stream(door.server().clone()).await?;
+        Ok::<_, std::io::Error>((stream, door))
+    }));
+    let failed = |(timed_out, reason, detail), seen, sni| Failure {
+        timed_out,
+        reason,
+        detail,
+        sni,
+        seen,
     };
-    let stream = match tokio::time::timeout(limit, shaken).await {
-        Ok(Ok(stream)) => stream,
-        Ok(Err(e)) => return Err(failed(e.to_string())),
-        Err(_) => {
-            return Err(Failure {
-                result: HandshakeResult::TimedOut,
-                detail: "the handshake took too long".to_owned(),
-            });
+    let (stream, door, seen) = match shaken.await {
+        (Ok(Ok((stream, door))), seen) => (stream, door, seen),
+        (Ok(Err(error)), seen) => {
+            let (reason, detail) = why(&error, seen.as_ref());
+            return Err(failed((false, reason, detail), seen, sni));
+        }
+        (Err(_), seen) => {
+            let detail = "the handshake took too long".to_owned();
+            return Err(failed((true, "timed_out", detail), seen, sni));
         }
     };
-    let (facts, http2, resumed) = facts_of(stream.get_ref().1, tls).map_err(failed)?;
-    Ok(Hands {
-        stream: Box::new(stream),
-        facts,
-        http2,
-        resumed,
-    })
+    match facts_of(stream.get_ref().1, door, seen) {
+        Ok((facts, http2, resumed)) => Ok(Hands {
+            stream: Box::new(stream),
+            facts,
+            http2,
+            resumed,
+        }),
+        Err(why) => Err(failed((false, why.code(), why.to_string()), None, sni)),
+    }
 }
 
 /// Tells how a handshake ended; hands it on when it succeeded.
@@ -73,51 +91,64 @@ pub(super) fn told(
     peer: SocketAddr,
     hands: Result<Hands, Failure>,
 ) -> Option<Hands> {
+    let result = match &hands {
+        Ok(hands) if hands.resumed => HandshakeResult::Resumed,
+        Ok(_) => HandshakeResult::Full,
+        Err(failure) if failure.timed_out => HandshakeResult::TimedOut,
+        Err(_) => HandshakeResult::Failed,
+    };
     let metrics = state.telemetry.metrics();
-    match hands {
-        Ok(hands) => {
-            metrics.handshake(
-                listener.as_str(),
-                match hands.resumed {
-                    true => HandshakeResult::Resumed,
-                    false => HandshakeResult::Full,
-                },
-            );
-            Some(hands)
-        }
-        Err(failure) => {
-            metrics.handshake(listener.as_str(), failure.result);
-            state.telemetry.tell(&Record::Handshake(ConnectionRecord {
-                time: log_time(),
-                request_id: None,
-                listener: listener.as_str(),
-                peer: peer.to_string(),
-                status: None,
-                refusal: None,
-                result: Some(failure.result.as_str()),
-                detail: failure.detail,
-            }));
-            None
-        }
+    metrics.handshake(listener.as_str(), result);
+    let failure = match hands {
+        Ok(hands) => return Some(hands),
+        Err(failure) => failure,
+    };
+    let seen = failure.seen.as_ref();
+    let identity = seen.and_then(|seen| seen.identity.as_ref());
+    state.telemetry.tell(&Record::Handshake(HandshakeRecord {
+        time: log_time(),
+        listener: listener.as_str(),
+        peer: peer.to_string(),
+        result: result.as_str(),
+        reason: failure.reason,
+        sni: failure.sni.as_deref(),
+        certificate_fingerprint: seen.map(|seen| hex(&seen.fingerprint)),
+        certificate_subject: identity.map(Identity::subject),
+        certificate_issuer: identity.map(Identity::issuer),
+        certificate_serial: identity.map(Identity::serial),
+        detail: failure.detail,
+    }));
+    None
+}
+
+/// Why a handshake failed: a word, which is a label of metrics, and what an operator may read.
+fn why(error: &std::io::Error, seen: Option<&Seen>) -> (&'static str, String) {
+    use rustls::Error as E;
+    if let Some(Err(why)) = seen.map(|seen| seen.judged) {
+        return (why.code(), why.to_string());
     }
+    let inner = error.get_ref().and_then(|inner| inner.downcast_ref::<E>());
+    let reason = match inner {
+        Some(E::NoCertificatesPresented) => Distrust::Missing.code(),
+        // The chain was good, so it is the proof that the caller holds its key.
+        Some(E::InvalidCertificate(_)) => "no_proof_of_possession",
+        Some(E::AlertReceived(_)) => "refused_by_caller",
+        Some(E::PeerIncompatible(_)) => "incompatible",
+        Some(E::InvalidMessage(_) | E::PeerMisbehaved(_)) => "malformed_tls",
+        Some(_) => "failed",
+        None => "closed",
+    };
+    (reason, error.to_string())
 }
 
 fn facts_of(
     session: &ServerConnection,
-    tls: &TlsGeneration,
-) -> Result<(TlsFacts, bool, bool), String> {
-    let resumed = session.handshake_kind() == Some(HandshakeKind::Resumed);
+    door: &Door,
+    seen: Option<Seen>,
+) -> Result<(TlsFacts, bool, bool), Distrust> {
     let certificate = match session.peer_certificates() {
         None | Some([]) => None,
-        Some(chain) => Some(ShownCertificate {
-            identity: Identity::parse(&chain[0]).map_err(|e| e.to_string())?,
-            chain: chain.iter().map(|one| one.clone().into_owned()).collect(),
-            // The handshake has judged a chain that it saw; a resumed one it took on trust.
-            judged: Mutex::new(match (resumed, tls.trust()) {
-                (false, Some(trust)) => Some((trust.id(), Ok(()))),
-                _ => None,
-            }),
-        }),
+        Some(chain) => Some(shown(chain, door, seen)?),
     };
     let facts = TlsFacts {
         sni: session.server_name().map(str::to_owned),
@@ -127,5 +158,29 @@ fn facts_of(
         },
         certificate,
     };
+    let resumed = session.handshake_kind() == Some(HandshakeKind::Resumed);
     Ok((facts, session.alpn_protocol() == Some(b"h2"), resumed))
+}
+
+/// The handshake has judged a chain that it saw; a resumed one it took on trust.
+fn shown(
+    chain: &[rustls::pki_types::CertificateDer<'_>],
+    door: &Door,
+    seen: Option<Seen>,
+) -> Result<ShownCertificate, Distrust> {
+    let (identity, judged) = match seen {
+        Some(seen) => (seen.identity, seen.judged.ok().flatten()),
+        None => (None, None),
+    };
+    let identity = match identity {
+        Some(identity) => identity,
+        None => Identity::parse(&chain[0]).map_err(|_| Distrust::Malformed)?,
+    };
+    let judged = door.trust().zip(judged);
+    let judged = judged.map(|(trust, found)| Judged::new(trust.id(), UtcTime::now(), Ok(found)));
+    Ok(ShownCertificate {
+        identity,
+        chain: chain.iter().map(|one| one.clone().into_owned()).collect(),
+        judged: Mutex::new(judged),
+    })
 }

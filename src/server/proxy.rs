@@ -380,6 +380,7 @@ fn decide(
         &call,
         &Circumstances {
             caller: connection.caller(snapshot, now),
+            tls: listener.tls.as_deref(),
             remembered,
             body: match (&request.body, call.body()) {
                 (Some(whole), _) => KnownBody::Whole(whole),

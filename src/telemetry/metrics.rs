@@ -8,7 +8,7 @@ use prometheus::{
 };
 
 use super::pulled::{CredentialRecord, Pulled, PulledMetrics, SourceRecord};
-use super::record::{ConnectionRecord, RequestRecord};
+use super::record::{ConnectionRecord, HandshakeRecord, RequestRecord};
 use super::registry::{counters, gauges, histograms, named, opts, register};
 
 /// How a handshake ended.
@@ -42,6 +42,7 @@ pub struct Metrics {
     requests: IntCounterVec,
     refusals: IntCounterVec,
     handshakes: IntCounterVec,
+    handshake_failures: IntCounterVec,
     gateway_seconds: HistogramVec,
     upstream_seconds: HistogramVec,
     decide_seconds: Histogram,
@@ -90,6 +91,12 @@ impl Metrics {
                 "handshakes_total",
                 "TLS handshakes by listener and result.",
                 &["listener", "result"],
+            ),
+            handshake_failures: counters(
+                &registry,
+                "handshake_failures_total",
+                "TLS handshakes that failed, by listener and reason.",
+                &["listener", "reason"],
             ),
             gateway_seconds: histograms(
                 &registry,
@@ -176,19 +183,24 @@ impl Metrics {
 
     /// Counts bytes that never became a request.
     pub fn refused_unrouted(&self, record: &ConnectionRecord<'_>) {
-        let status = Status::new(record.status.unwrap_or_default());
+        let status = Status::new(record.status);
         self.requests
             .with_label_values(&["", status.as_str()])
             .inc();
-        self.refusals
-            .with_label_values(&[record.refusal.unwrap_or_default()])
-            .inc();
+        self.refusals.with_label_values(&[record.refusal]).inc();
     }
 
     /// Counts a handshake.
     pub fn handshake(&self, listener: &str, result: HandshakeResult) {
         self.handshakes
             .with_label_values(&[listener, result.as_str()])
+            .inc();
+    }
+
+    /// Counts why a handshake failed.
+    pub fn handshake_failed(&self, record: &HandshakeRecord<'_>) {
+        self.handshake_failures
+            .with_label_values(&[record.listener, record.reason])
             .inc();
     }
 

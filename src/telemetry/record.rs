@@ -14,7 +14,7 @@ pub enum Record<'a> {
     /// Bytes that were refused before they became a request.
     Refused(ConnectionRecord<'a>),
     /// A handshake that failed.
-    Handshake(ConnectionRecord<'a>),
+    Handshake(HandshakeRecord<'a>),
 }
 
 /// A request that was understood.
@@ -75,27 +75,53 @@ pub struct RequestRecord<'a> {
     pub decide_us: f64,
 }
 
-/// Something that went wrong with a connection before there was a request.
+/// A handshake that failed.
 #[derive(Serialize)]
-pub struct ConnectionRecord<'a> {
+pub struct HandshakeRecord<'a> {
     /// RFC 3339, with milliseconds.
     pub time: String,
-    /// The id that the caller was told, when it was told one.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub request_id: Option<&'a str>,
     /// The listener's name.
     pub listener: &'a str,
     /// The caller's address.
     pub peer: String,
-    /// The status that was sent; absent for handshakes.
+    /// `failed` or `timed_out`.
+    pub result: &'static str,
+    /// Why, in one word.
+    pub reason: &'static str,
+    /// The name that the caller asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub status: Option<u16>,
+    pub sni: Option<&'a str>,
+    /// SHA-256 of the certificate that the caller showed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub certificate_fingerprint: Option<String>,
+    /// The subject of that certificate, which may be anybody's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub certificate_subject: Option<&'a str>,
+    /// The issuer that it names.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub certificate_issuer: Option<&'a str>,
+    /// Its serial number.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub certificate_serial: Option<&'a str>,
+    /// What an operator should know about it.
+    pub detail: String,
+}
+
+/// Bytes that were refused before there was a request.
+#[derive(Serialize)]
+pub struct ConnectionRecord<'a> {
+    /// RFC 3339, with milliseconds.
+    pub time: String,
+    /// The id that the caller was told.
+    pub request_id: &'a str,
+    /// The listener's name.
+    pub listener: &'a str,
+    /// The caller's address.
+    pub peer: String,
+    /// The status that was sent.
+    pub status: u16,
     /// The refusal's code.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub refusal: Option<&'static str>,
-    /// How the handshake ended.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub result: Option<&'static str>,
+    pub refusal: &'static str,
     /// What an operator should know about it.
     pub detail: String,
 }

@@ -1,0 +1,204 @@
+//! Whose word is taken for callers' certificates. In: a trust store's configuration, opened
+//! once; then chains, leaf first. Out: until when a chain is believed, or the one reason why not.
+//! webpki builds the path; what it leaves out by design is checked here: pins, KeyUsage, the
+//! authorities' own times, the strength of keys. Knows nothing of TLS.
+
+mod authorities;
+mod chain;
+mod inspect;
+mod pins;
+
+use std::path::Path;
+use std::sync::{Arc, LazyLock};
+
+use aws_lc_rs::digest::{Context, SHA256};
+use rustls::pki_types::CertificateDer;
+use rustls::{DistinguishedName, crypto::WebPkiSupportedAlgorithms};
+
+use crate::clock::UtcTime;
+use crate::config::{Config, TrustStore};
+use crate::distrust::Distrust;
+use crate::identity::Identity;
+use crate::names::TrustStoreName;
+use crate::problem::Problems;
+
+use authorities::Authorities;
+use inspect::Inspected;
+use pins::Pins;
+
+/// A trust store, opened.
+#[derive(Debug)]
+pub struct Trust {
+    id: TrustId,
+    settings: Arc<TrustStore>,
+    authorities: Arc<Authorities>,
+    pins: Arc<Pins>,
+}
+
+/// What a trust consists of, as a hash: equal exactly when the trust is the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct TrustId([u8; 32]);
+
+/// A chain that is believed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Judgement {
+    /// The last second for which this holds: then the chain must be judged anew.
+    pub until: UtcTime,
+    /// What vouches for it.
+    pub by: Voucher,
+}
+
+/// What vouches for a chain.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Voucher {
+    /// A pin.
+    Pin,
+    /// The authority at this place of the store.
+    Authority(usize),
+}
+
+/// Every trust store that a listener uses.
+#[derive(Clone, Default)]
+pub struct Trusts(Vec<Arc<Trust>>);
+
+impl Trusts {
+    /// Opens the stores of a valid configuration.
+    ///
+    /// # Errors
+    /// Every file that is missing, empty, unreadable or holds what cannot be trusted.
+    pub fn open(config: &Config) -> Result<Self, Problems> {
+        let mut problems = Problems::default();
+        let mut all = Self::default();
+        for store in config.trust_stores() {
+            if all.find(store).is_some() {
+                continue;
+            }
+            match Trust::open(&config.file, store.clone()) {
+                Ok(trust) => all.0.push(Arc::new(trust)),
+                Err(found) => problems.extend(found),
+            }
+        }
+        problems.or_ok(all)
+    }
+
+    /// The trust of `store`; `None` when the configuration was another one.
+    pub fn find(&self, store: &TrustStore) -> Option<&Arc<Trust>> {
+        self.0.iter().find(|trust| *trust.settings == *store)
+    }
+}
+
+impl Trust {
+    fn open(file: &Path, settings: Arc<TrustStore>) -> Result<Self, Problems> {
+        let mut problems = Problems::default();
+        let authorities = Authorities::open(file, &settings).map_err(|e| problems.extend(e));
+        let pins = Pins::open(file, &settings.pins).map_err(|e| problems.extend(e));
+        let (Ok(authorities), Ok(pins)) = (authorities, pins) else {
+            return Err(problems);
+        };
+        let (authorities, pins) = (Arc::new(authorities), Arc::new(pins));
+        Ok(Self {
+            id: identify(&settings, &authorities, &pins),
+            settings,
+            authorities,
+            pins,
+        })
+    }
+
+    /// What this trust consists of.
+    pub fn id(&self) -> TrustId {
+        self.id
+    }
+
+    /// The store's name.
+    pub fn name(&self) -> &TrustStoreName {
+        &self.settings.name
+    }
+
+    /// The SPIFFE trust domains for which it speaks.
+    pub fn spiffe_trust_domains(&self) -> &[String] {
+        &self.settings.spiffe_trust_domains
+    }
+
+    /// The authorities whose names callers are told.
+    pub fn hints(&self) -> Vec<DistinguishedName> {
+        let advertised = self.settings.advertise_ca_names;
+        match advertised.unwrap_or(self.pins.is_empty()) {
+            true => self.authorities.names().collect(),
+            false => Vec::new(),
+        }
+    }
+
+    /// The subject of the authority at a place of the store, as RFC 4514 writes it.
+    pub fn authority(&self, place: usize) -> Option<&str> {
+        self.authorities.subject(place)
+    }
+
+    /// Judges a chain, leaf first, of which `identity` is what the leaf says.
+    ///
+    /// # Errors
+    /// Why the chain is not believed.
+    pub fn judge(
+        &self,
+        chain: &[CertificateDer<'_>],
+        identity: &Identity,
+        now: UtcTime,
+    ) -> Result<Judgement, Distrust> {
+        let (leaf, intermediates) = chain.split_first().ok_or(Distrust::Missing)?;
+        if chain.len() > self.settings.max_chain_certificates {
+            return Err(Distrust::ChainTooLong);
+        }
+        let inspected = Inspected::of(leaf)?;
+        if self.pins.contains(identity) {
+            inspected.check_time(now)?;
+            inspected.check_key(self.settings.min_rsa_bits)?;
+            return Ok(Judgement {
+                until: inspected.not_after,
+                by: Voucher::Pin,
+            });
+        }
+        let judgement = chain::verify(self, leaf, intermediates, now)?;
+        self.check_spiffe(identity)?;
+        Ok(judgement)
+    }
+
+    /// An authority that speaks for some trust domains speaks for no other one.
+    fn check_spiffe(&self, identity: &Identity) -> Result<(), Distrust> {
+        let domains = self.spiffe_trust_domains();
+        let uris = identity.names().uri.iter();
+        let mut ids = uris.filter_map(|uri| uri.strip_prefix("spiffe://"));
+        let ours = |id: &str| {
+            let domain = id.split('/').next().unwrap_or_default();
+            domains.iter().any(|one| one == domain)
+        };
+        match domains.is_empty() || ids.all(ours) {
+            true => Ok(()),
+            false => Err(Distrust::BadSpiffeId),
+        }
+    }
+}
+
+/// How signatures of certificates and handshakes may be made: what aws-lc-rs takes, with SHA-256 at least.
+pub fn algorithms() -> &'static WebPkiSupportedAlgorithms {
+    static ALGORITHMS: LazyLock<WebPkiSupportedAlgorithms> = LazyLock::new(|| {
+        rustls::crypto::aws_lc_rs::default_provider().signature_verification_algorithms
+    });
+    &ALGORITHMS
+}
+
+fn identify(settings: &TrustStore, authorities: &Authorities, pins: &Pins) -> TrustId {
+    let mut hash = Context::new(&SHA256);
+    let demands = (
+        settings.max_chain_certificates,
+        settings.min_rsa_bits,
+        settings.check_key_usage,
+        settings.check_authority_expiry,
+        settings.require_client_auth_purpose,
+        &settings.spiffe_trust_domains,
+    );
+    hash.update(format!("{demands:?}").as_bytes());
+    authorities.add_to(&mut hash);
+    pins.add_to(&mut hash);
+    let mut id = [0; 32];
+    id.copy_from_slice(hash.finish().as_ref());
+    TrustId(id)
+}

@@ -1,0 +1,60 @@
+//! Certificates and keys that are taken as they are, whoever issued them. A pin is compared with
+//! the caller's own certificate and with nothing above it: what a pinned certificate signs is
+//! signed by nobody.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use aws_lc_rs::digest::Context;
+
+use crate::bundle::read_bundle;
+use crate::config::Pin;
+use crate::digest::sha256;
+use crate::identity::Identity;
+use crate::problem::Problems;
+
+/// The pins of a store.
+#[derive(Debug, Default)]
+pub(super) struct Pins {
+    fingerprints: BTreeSet<[u8; 32]>,
+    public_keys: BTreeSet<[u8; 32]>,
+}
+
+impl Pins {
+    pub(super) fn open(config: &Path, all: &[Pin]) -> Result<Self, Problems> {
+        let mut problems = Problems::default();
+        let mut pins = Self::default();
+        for pin in all {
+            match pin {
+                Pin::Fingerprint(hash) => _ = pins.fingerprints.insert(*hash),
+                Pin::PublicKey(hash) => _ = pins.public_keys.insert(*hash),
+                Pin::Certificate { file, line } => match read_bundle(file) {
+                    Ok(found) => pins
+                        .fingerprints
+                        .extend(found.iter().map(|one| sha256(one))),
+                    Err(text) => problems.add(config, *line, text),
+                },
+            }
+        }
+        problems.or_ok(pins)
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.fingerprints.is_empty() && self.public_keys.is_empty()
+    }
+
+    /// Whether a certificate is one of these, or its key is.
+    pub(super) fn contains(&self, identity: &Identity) -> bool {
+        self.fingerprints.contains(identity.fingerprint())
+            || self.public_keys.contains(identity.public_key())
+    }
+
+    pub(super) fn add_to(&self, hash: &mut Context) {
+        for (kind, pins) in [(b"f", &self.fingerprints), (b"k", &self.public_keys)] {
+            for pin in pins {
+                hash.update(kind);
+                hash.update(pin);
+            }
+        }
+    }
+}
