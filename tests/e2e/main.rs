@@ -16,6 +16,7 @@ mod headers;
 mod http2;
 mod lifecycle;
 mod limits;
+mod matrix;
 mod memory;
 mod messages;
 mod outgoing;

@@ -53,6 +53,13 @@ impl Authority {
         }
     }
 
+    /// Lets the authority's own certificate be shown by a client: its key beside it.
+    pub fn with_key(self, name: &str) -> Self {
+        let file = self.directory.join(format!("{name}.key"));
+        fs::write(file, self.issuer.key().serialize_pem()).expect("a file");
+        self
+    }
+
     pub fn pem(&self) -> String {
         self.issuer.pem()
     }
