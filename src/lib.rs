@@ -20,6 +20,7 @@ pub mod authorize;
 pub mod trust;
 // 3: who called, which route, is the signature right, was it used before;
 // how events look
+pub mod acme;
 pub mod credential_source;
 pub mod identity;
 pub mod replay;
@@ -42,5 +43,6 @@ pub mod key;
 pub mod method;
 pub mod names;
 pub mod pattern;
+pub mod private_file;
 pub mod problem;
 pub mod shape;

@@ -29,6 +29,7 @@ pub struct Snapshot {
     routes: Arc<Routes>,
     authorizer: Authorizer,
     integrations: Arc<Integrations>,
+    trusts: Trusts,
     listeners: HashMap<ListenerName, ListenerSnapshot>,
 }
 
@@ -59,9 +60,13 @@ impl Snapshot {
             .as_ref()
             .and_then(|file| merge(&config, file, &fetched).map_err(&mut noted).ok());
         check_policies(&config, &mut problems);
-        let trusts = Trusts::open(&config).map_err(|found| problems.extend(found));
-        let listeners =
-            trusts.map(|trusts| open_listeners(&config, &trusts, previous, &mut problems));
+        let trusts = Trusts::open(&config)
+            .map_err(|found| problems.extend(found))
+            .ok();
+        let listeners = trusts.as_ref().and_then(|trusts| {
+            let opened = open_listeners(&config, trusts, previous);
+            opened.map_err(|found| problems.extend(found)).ok()
+        });
         let integrations = Integrations::open(&config)
             .map_err(|found| problems.extend(found))
             .ok();
@@ -82,6 +87,7 @@ impl Snapshot {
                 before,
             ),
             integrations: Arc::new(integrations.expect(OPENED)),
+            trusts: trusts.expect(OPENED),
             listeners: listeners.expect(OPENED),
             file: Arc::new(file.expect(OPENED)),
             fetched,
@@ -108,7 +114,21 @@ impl Snapshot {
                 Some(&self.authorizer),
             ),
             integrations: self.integrations.clone(),
+            trusts: self.trusts.clone(),
             listeners: self.listeners.clone(),
+        })
+    }
+
+    /// The same configuration with its certificates as they are in their files by now.
+    ///
+    /// # Errors
+    /// Every file that cannot be used.
+    pub fn reopened(&self) -> Result<Self, Problems> {
+        let listeners = open_listeners(&self.config, &self.trusts, Some(self))?;
+        let refreshed = self.refreshed(self.fetched.clone())?;
+        Ok(Self {
+            listeners,
+            ..refreshed
         })
     }
 
@@ -228,8 +248,8 @@ fn open_listeners(
     config: &Config,
     trusts: &Trusts,
     previous: Option<&Snapshot>,
-    problems: &mut Problems,
-) -> HashMap<ListenerName, ListenerSnapshot> {
+) -> Result<HashMap<ListenerName, ListenerSnapshot>, Problems> {
+    let mut problems = Problems::default();
     let mut listeners = HashMap::new();
     for settings in &config.listeners {
         let before = previous
@@ -246,5 +266,5 @@ fn open_listeners(
             Err(found) => problems.extend(found),
         }
     }
-    listeners
+    problems.or_ok(listeners)
 }

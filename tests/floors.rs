@@ -14,6 +14,7 @@ const FLOORS: &[(&str, u8)] = &[
     ("tls", 5),
     ("authorize", 4),
     ("trust", 4),
+    ("acme", 3),
     ("credential_source", 3),
     ("identity", 3),
     ("replay", 3),
@@ -34,6 +35,7 @@ const FLOORS: &[(&str, u8)] = &[
     ("method", 1),
     ("names", 1),
     ("pattern", 1),
+    ("private_file", 1),
     ("problem", 1),
     ("shape", 1),
 ];

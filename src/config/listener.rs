@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use ipnet::IpNet;
 
+use crate::config::acme::{self, Acme, AcmeCertificate};
 use crate::config::client_certificate::{self, Around, ClientCertificate, TlsHost};
 use crate::config::declared::Declared;
 use crate::config::request_limits::{self, RequestLimits};
@@ -35,6 +36,8 @@ pub struct Listener {
 pub struct ListenerTls {
     /// At least one; the first answers names that no other has.
     pub certificates: Vec<CertificateFiles>,
+    /// Those among them that are had from an authority.
+    pub acme: Vec<AcmeCertificate>,
     /// The lowest version spoken.
     pub min_version: TlsVersion,
     /// Whether callers show a certificate.
@@ -52,6 +55,8 @@ pub struct CertificateFiles {
     pub private_key: PathBuf,
     /// The line of the configuration that names them.
     pub line: usize,
+    /// Whether something else stands in while there is none: it is still to be had.
+    pub may_be_missing: bool,
 }
 
 /// Versions of TLS.
@@ -63,11 +68,17 @@ pub enum TlsVersion {
     Tls13,
 }
 
+/// What listeners take their trust and certificates from.
+pub(super) struct Sources<'a> {
+    pub(super) stores: &'a TrustStores,
+    pub(super) acme: Option<&'a Acme>,
+}
+
 /// Reads every `[[listener]]`; `base` is what relative paths are relative to.
 pub(super) fn read(
     root: &mut Table<'_>,
     base: &Path,
-    stores: &TrustStores,
+    sources: &Sources<'_>,
     admin: Option<SocketAddr>,
 ) -> Vec<Listener> {
     let document = root.document();
@@ -82,10 +93,10 @@ pub(super) fn read(
         }
         let around = Around {
             base,
-            stores,
+            stores: sources.stores,
             listener: name.as_deref().unwrap_or_default(),
         };
-        let tls = read_tls(&mut table, &around);
+        let tls = read_tls(&mut table, &around, sources.acme);
         let http2 = read_http2(&mut table, tls.is_some());
         let trusted_peers = read_trusted_peers(&mut table);
         let limits = request_limits::read(&mut table);
@@ -153,10 +164,16 @@ fn check_address(
     seen.entry(value).or_insert(line);
 }
 
-fn read_tls(table: &mut Table<'_>, around: &Around<'_>) -> Option<ListenerTls> {
+fn read_tls(
+    table: &mut Table<'_>,
+    around: &Around<'_>,
+    acme: Option<&Acme>,
+) -> Option<ListenerTls> {
     let document = table.document();
-    let plaintext = !table.has("certificate");
-    let certificates = read_certificates(table, around.base);
+    let plaintext = !table.has("certificate") && !table.has("acme");
+    let mut certificates = read_certificates(table, around.base);
+    let acme = acme::read_certificates(table, acme);
+    certificates.extend(acme.iter().map(|one| one.files.clone()));
     let version_line = table
         .has("tls_min_version")
         .then(|| table.line_of("tls_min_version"));
@@ -185,6 +202,7 @@ fn read_tls(table: &mut Table<'_>, around: &Around<'_>) -> Option<ListenerTls> {
     }
     Some(ListenerTls {
         certificates,
+        acme,
         min_version: min_version.unwrap_or(TlsVersion::Tls12),
         client_certificate: client_certificate.unwrap_or(ClientCertificate::OFF),
         hosts,
@@ -210,6 +228,7 @@ fn read_certificates(table: &mut Table<'_>, base: &Path) -> Vec<CertificateFiles
                 chain: base.join(chain.value),
                 private_key: base.join(private_key.value),
                 line,
+                may_be_missing: false,
             });
         }
     }

@@ -126,7 +126,8 @@ impl<A: ServerApp + Send + Sync + 'static> Acceptor<A> {
             None => (Transport::Plain(socket), None, false),
             Some(tls) => {
                 let limit = listener.settings.limits.handshake_timeout;
-                let hands = handshake::shake(socket, tls, limit).await;
+                let challenges = &self.state.challenges;
+                let hands = handshake::shake(socket, tls, challenges, limit).await;
                 match handshake::told(&self.state, &self.name, peer, hands) {
                     Some(hands) => (Transport::Tls(hands.stream), Some(hands.facts), hands.http2),
                     None => return,

@@ -2,6 +2,7 @@
 //! In: a configuration file. Out: traffic, until a signal ends it.
 //! The only floor, with `integration/http_proxy.rs` and `response.rs`, that knows Pingora.
 
+mod acme;
 mod admin;
 mod buffers;
 mod connection;
@@ -140,9 +141,11 @@ async fn serve(
         admin,
     });
     let mut fresh = refresh::start(state.clone());
+    let mut issued = acme::start(state.clone());
     loop {
         tokio::select! {
             Some(news) = fresh.recv() => refresh::publish(&state, &news),
+            Some(names) = issued.recv() => acme::publish(&state, &names),
             _ = hangup.recv() => reload(file, &state, &mut listeners).await,
             _ = terminate.recv() => break,
             _ = interrupt.recv() => break,

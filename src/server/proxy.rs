@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use http::{Method, StatusCode};
+use http::header::CONTENT_TYPE;
+use http::{HeaderValue, Method, StatusCode};
 use pingora_core::modules::http::HttpModules;
 use pingora_core::upstreams::peer::HttpPeer;
 use pingora_core::{Error, ErrorSource, ErrorType, Result};
@@ -84,6 +85,15 @@ impl ProxyHttp for Gateway {
     }
 
     async fn request_filter(&self, session: &mut Session, request: &mut Request) -> Result<bool> {
+        if let Some(answer) = self.challenge_answer(session, request) {
+            let fields = [(
+                CONTENT_TYPE,
+                HeaderValue::from_static("application/octet-stream"),
+            )];
+            let answer = response::answer(StatusCode::OK, fields, answer.into(), &request.id);
+            send(session, answer).await?;
+            return Ok(true);
+        }
         let snapshot = self.state.keep_snapshot();
         let plan = match self.admit(session, request, &snapshot).await {
             Ok(plan) => plan,
@@ -308,6 +318,14 @@ impl ProxyHttp for Gateway {
 }
 
 impl Gateway {
+    /// What an authority that issues certificates waits for on a plaintext listener.
+    fn challenge_answer(&self, session: &Session, request: &Request) -> Option<String> {
+        let connection = request.connection.as_ref()?;
+        let head = session.req_header();
+        let asks = connection.tls.is_none() && head.method == Method::GET;
+        asks.then(|| self.state.challenges.answer(head.uri.path()))?
+    }
+
     /// Leave to hold a body.
     fn hold(&self, snapshot: &Snapshot) -> Held {
         let most = snapshot.process().max_held_bytes;

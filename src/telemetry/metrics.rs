@@ -53,6 +53,7 @@ pub struct Metrics {
     /// Requests that are being served now.
     pub requests_in_flight: IntGauge,
     reloads: IntCounterVec,
+    acme_orders: IntCounterVec,
     config_version: Gauge,
     certificate_expiry: GaugeVec,
     pulled: PulledMetrics,
@@ -133,6 +134,12 @@ impl Metrics {
                 &registry,
                 "reloads_total",
                 "Reloads by result.",
+                &["result"],
+            ),
+            acme_orders: counters(
+                &registry,
+                "acme_orders_total",
+                "Certificates that were ordered by ACME, by result.",
                 &["result"],
             ),
             config_version: register(
@@ -222,6 +229,12 @@ impl Metrics {
         if let Some(version) = version {
             self.config_version.set(version as f64);
         }
+    }
+
+    /// Counts a certificate that was had by ACME, or was not.
+    pub fn acme_order(&self, issued: bool) {
+        let result = if issued { "issued" } else { "failed" };
+        self.acme_orders.with_label_values(&[result]).inc();
     }
 
     /// Tells the version that serves from the start.

@@ -5,6 +5,8 @@ use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 
+use rcgen::{CertificateParams, KeyPair};
+use rustls::crypto::aws_lc_rs::sign::any_supported_type;
 use rustls::pki_types::PrivateKeyDer;
 use rustls::pki_types::pem::PemObject;
 use rustls::server::{ClientHello, ResolvesServerCert};
@@ -23,6 +25,8 @@ use crate::problem::Problems;
 pub struct ServedCertificate {
     /// The file it came from.
     pub chain: std::path::PathBuf,
+    /// The first second of its validity.
+    pub not_before: UtcTime,
     /// The last second of its validity.
     pub not_after: UtcTime,
 }
@@ -103,12 +107,32 @@ struct Opened {
     names: Vec<String>,
 }
 
+/// Stands in for a certificate that is still to be had: nobody believes it.
+fn stand_in(files: &CertificateFiles) -> Result<Opened, String> {
+    let failed = |e: rcgen::Error| format!("no certificate could be made to stand in: {e}");
+    let key = KeyPair::generate().map_err(failed)?;
+    let mut params = CertificateParams::default();
+    params.not_after = params.not_before;
+    let certificate = params.self_signed(&key).map_err(failed)?;
+    let key = PrivateKeyDer::Pkcs8(key.serialize_der().into());
+    let signer = any_supported_type(&key).map_err(|e| e.to_string())?;
+    let (served, _) = describe(files, certificate.der())?;
+    Ok(Opened {
+        served,
+        key: Arc::new(CertifiedKey::new(vec![certificate.der().clone()], signer)),
+        names: Vec::new(),
+    })
+}
+
 fn open_one(files: &CertificateFiles) -> Result<Opened, String> {
+    if files.may_be_missing && !files.chain.exists() {
+        return stand_in(files);
+    }
     let chain = read_bundle(&files.chain)?;
     let name = files.private_key.display();
     let key = PrivateKeyDer::from_pem_file(&files.private_key)
         .map_err(|e| format!("{name}: holds no private key that can be read: {e}"))?;
-    let signer = rustls::crypto::aws_lc_rs::sign::any_supported_type(&key)
+    let signer = any_supported_type(&key)
         .map_err(|e| format!("{name}: the private key is of no supported kind: {e}"))?;
     let (served, names) = describe(files, &chain[0])?;
     let key = CertifiedKey::new(chain, signer);
@@ -143,6 +167,7 @@ fn describe(
         .collect();
     let served = ServedCertificate {
         chain: files.chain.clone(),
+        not_before: UtcTime::from_unix(leaf.validity().not_before.timestamp()),
         not_after: UtcTime::from_unix(leaf.validity().not_after.timestamp()),
     };
     Ok((served, names))

@@ -5,6 +5,7 @@
 
 mod harness;
 
+mod acme;
 mod bodies;
 mod callers;
 mod certificates;
