@@ -33,6 +33,7 @@ pub mod call;
 pub mod config;
 pub mod credential;
 pub mod refusal;
+pub mod revocation;
 // 1: words and times
 pub mod bundle;
 pub mod clock;

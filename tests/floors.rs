@@ -26,6 +26,7 @@ const FLOORS: &[(&str, u8)] = &[
     ("config", 2),
     ("credential", 2),
     ("refusal", 2),
+    ("revocation", 2),
     ("bundle", 1),
     ("clock", 1),
     ("digest", 1),

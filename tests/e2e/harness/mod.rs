@@ -10,6 +10,7 @@ pub mod gateway;
 pub mod http2;
 pub mod moto;
 pub mod nginx;
+pub mod openssl_ca;
 pub mod pebble;
 pub mod pki;
 pub mod recorder;

@@ -1,0 +1,156 @@
+//! Where revocation lists come from. In: a file or a URL, and what was loaded of it before.
+//! Out: the lists, parsed; or why not, in words that never hold a URL's query: a presigned
+//! URL carries its authority there.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use reqwest::StatusCode;
+use reqwest::header::{
+    ETAG, HeaderName, HeaderValue, IF_MODIFIED_SINCE, IF_NONE_MATCH, LAST_MODIFIED,
+};
+use tokio::io::AsyncReadExt as _;
+
+use crate::clock::UtcTime;
+use crate::digest::sha256;
+
+use super::crl::Crl;
+use super::http;
+
+/// Where lists come from.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub enum CrlSource {
+    /// A file, PEM or DER.
+    File(PathBuf),
+    /// An http or https URL of what a file would hold.
+    Url(String),
+}
+
+/// What a source held when it was last loaded.
+#[derive(Clone, Debug)]
+pub struct Loaded {
+    /// The lists, at least one.
+    pub crls: Vec<Arc<Crl>>,
+    /// SHA-256 of what it held.
+    pub hash: [u8; 32],
+    /// When the source was last asked and answered.
+    pub loaded_at: UtcTime,
+    /// What a server says to ask by whether there is anything new.
+    etag: Option<HeaderValue>,
+    last_modified: Option<HeaderValue>,
+}
+
+/// The longest that is read, in bytes. An Application Load Balancer takes as much.
+pub const MAX_CRL_BYTES: usize = 50_000_000;
+const TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Without the query of a URL.
+impl fmt::Display for CrlSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File(path) => write!(f, "{}", path.display()),
+            Self::Url(url) => f.write_str(&http::shown(url)),
+        }
+    }
+}
+
+impl fmt::Debug for CrlSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// Loads the lists of `source`. What has not changed since `previous` is taken over with all
+/// that has been found out about it, at the cost of a hash or of a request.
+///
+/// # Errors
+/// The source cannot be read in 30 s, holds more than 50 MB, or a list that cannot be used.
+/// The words begin with the source.
+pub async fn load(source: &CrlSource, previous: Option<&Loaded>) -> Result<Loaded, String> {
+    let loaded = match source {
+        CrlSource::File(path) => match read(path).await {
+            Ok(bytes) => parse(bytes, previous, None, None).await,
+            Err(why) => Err(why),
+        },
+        CrlSource::Url(url) => get(url, previous).await,
+    };
+    loaded.map_err(|why| format!("{source}: {why}"))
+}
+
+async fn read(path: &Path) -> Result<Vec<u8>, String> {
+    let failed = |e: std::io::Error| format!("cannot be read: {e}");
+    let file = tokio::fs::File::open(path).await.map_err(failed)?;
+    let mut bytes = Vec::new();
+    // One byte more tells a file that is too long from one that just fits.
+    let most = MAX_CRL_BYTES as u64 + 1;
+    file.take(most)
+        .read_to_end(&mut bytes)
+        .await
+        .map_err(failed)?;
+    match bytes.len() > MAX_CRL_BYTES {
+        true => Err(format!("it is longer than {MAX_CRL_BYTES} bytes")),
+        false => Ok(bytes),
+    }
+}
+
+async fn get(url: &str, previous: Option<&Loaded>) -> Result<Loaded, String> {
+    let mut request = http::client(TIMEOUT)?.get(url);
+    for (name, value) in previous.into_iter().flat_map(Loaded::conditions) {
+        request = request.header(name, value);
+    }
+    let answer = request.send().await.map_err(http::words_of)?;
+    let known = previous.filter(|_| answer.status() == StatusCode::NOT_MODIFIED);
+    if let Some(known) = known {
+        return Ok(Loaded {
+            loaded_at: UtcTime::now(),
+            ..known.clone()
+        });
+    }
+    if answer.status() != StatusCode::OK {
+        return Err(format!("the server answers {}", answer.status().as_u16()));
+    }
+    let header = |name| answer.headers().get(name).cloned();
+    let (etag, last_modified) = (header(ETAG), header(LAST_MODIFIED));
+    let bytes = http::body(answer, MAX_CRL_BYTES).await?;
+    parse(bytes, previous, etag, last_modified).await
+}
+
+impl Loaded {
+    /// The headers that ask for it only if it has changed (RFC 9110 §13.1).
+    fn conditions(&self) -> impl Iterator<Item = (HeaderName, HeaderValue)> {
+        let etag = self.etag.clone().map(|value| (IF_NONE_MATCH, value));
+        let since = self.last_modified.clone();
+        etag.into_iter()
+            .chain(since.map(|value| (IF_MODIFIED_SINCE, value)))
+    }
+}
+
+async fn parse(
+    bytes: Vec<u8>,
+    previous: Option<&Loaded>,
+    etag: Option<HeaderValue>,
+    last_modified: Option<HeaderValue>,
+) -> Result<Loaded, String> {
+    let known = previous.map(|known| (known.hash, known.crls.clone()));
+    let read = move || {
+        let hash = sha256(&bytes);
+        let crls = match known.filter(|(before, _)| *before == hash) {
+            Some((_, crls)) => crls,
+            None => Crl::parse(&bytes)?.into_iter().map(Arc::new).collect(),
+        };
+        Ok((crls, hash))
+    };
+    // Half a million entries take a while that others need not wait.
+    let read = tokio::task::spawn_blocking(read).await;
+    let read = read.map_err(|e| e.to_string())?;
+    let (crls, hash) = read.map_err(|e: super::CrlError| e.to_string())?;
+    Ok(Loaded {
+        crls,
+        hash,
+        loaded_at: UtcTime::now(),
+        etag,
+        last_modified,
+    })
+}

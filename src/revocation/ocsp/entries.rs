@@ -1,0 +1,286 @@
+//! What is known of certificates from OCSP, as a table of bounded size. In: what is asked for,
+//! answers, the time. Out: what is known, and whether it is time to ask. Asks nobody itself.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use aws_lc_rs::digest::{Context, SHA256};
+use tokio::sync::watch;
+
+use crate::clock::UtcTime;
+
+use super::{OcspAnswer, OcspCertificateStatus};
+
+/// A certificate and its issuer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct OcspKey([u8; 32]);
+
+impl OcspKey {
+    /// The key of the certificate `subject`, which `issuer` has signed; both in DER.
+    pub fn of(subject: &[u8], issuer: &[u8]) -> Self {
+        let mut hash = Context::new(&SHA256);
+        hash.update(&(subject.len() as u64).to_be_bytes());
+        hash.update(subject);
+        hash.update(issuer);
+        let mut key = [0; 32];
+        key.copy_from_slice(hash.finish().as_ref());
+        Self(key)
+    }
+}
+
+/// What is known of a certificate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OcspStatus {
+    /// Nothing, and nobody is being asked.
+    Unasked,
+    /// Nothing yet: its responder is being asked for the first time.
+    Pending,
+    /// What its responder said.
+    Known {
+        /// Whether it is revoked.
+        status: OcspCertificateStatus,
+        /// How long that is believed. What is revoked stays so until something else is heard.
+        until: UtcTime,
+    },
+    /// Its responder gives no answer that can be believed.
+    Failed,
+}
+
+/// Whether somebody is to be asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Begin {
+    /// Yes, now; `end` must follow.
+    Now,
+    /// What is known suffices, or somebody is being asked already, or failed a moment ago.
+    NotNow,
+    /// There is no place for another certificate.
+    Full,
+}
+
+#[derive(Default)]
+struct Entry {
+    known: Option<(OcspCertificateStatus, UtcTime)>,
+    /// In a row.
+    failures: u32,
+    /// When to ask next.
+    next: i64,
+    /// While somebody is being asked. Dropping it wakes those who wait.
+    asked: Option<watch::Sender<()>>,
+}
+
+pub(super) struct Entries {
+    most: usize,
+    swept: i64,
+    by_key: HashMap<OcspKey, Entry>,
+}
+
+/// The bounds of how long an answer is believed, whatever it says itself.
+const SHORTEST: Duration = Duration::from_secs(60);
+const LONGEST: Duration = Duration::from_secs(24 * 3600);
+const FIRST_RETRY_SECS: i64 = 10;
+const LAST_RETRY_SECS: i64 = 600;
+
+impl Entries {
+    pub(super) fn new(most: usize) -> Self {
+        Self {
+            most,
+            swept: i64::MIN,
+            by_key: HashMap::new(),
+        }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.by_key.len()
+    }
+
+    pub(super) fn status(&self, key: &OcspKey, now: UtcTime) -> OcspStatus {
+        match self.by_key.get(key) {
+            None => OcspStatus::Unasked,
+            Some(entry) => entry.status(now),
+        }
+    }
+
+    pub(super) fn begin(&mut self, key: &OcspKey, now: UtcTime) -> Begin {
+        if !self.by_key.contains_key(key) && !self.has_room(now) {
+            return Begin::Full;
+        }
+        let entry = self.by_key.entry(*key).or_default();
+        if entry.asked.is_some() || now.unix() < entry.next {
+            return Begin::NotNow;
+        }
+        entry.asked = Some(watch::Sender::new(()));
+        Begin::Now
+    }
+
+    /// Room is made of what has ended; looked for once a second, however many want it.
+    fn has_room(&mut self, now: UtcTime) -> bool {
+        if self.by_key.len() >= self.most && self.swept != now.unix() {
+            self.swept = now.unix();
+            self.by_key.retain(|_, entry| !entry.has_ended(now));
+        }
+        self.by_key.len() < self.most
+    }
+
+    /// Takes the answer, or that there was none.
+    pub(super) fn end(&mut self, key: &OcspKey, answer: Option<&OcspAnswer>, now: UtcTime) {
+        let Some(entry) = self.by_key.get_mut(key) else {
+            return;
+        };
+        entry.asked = None;
+        match answer {
+            Some(answer) => entry.learn(answer, now),
+            None => entry.fail(now),
+        }
+    }
+
+    /// As if nobody had been going to ask.
+    pub(super) fn give_up(&mut self, key: &OcspKey) {
+        if let Some(entry) = self.by_key.get_mut(key) {
+            entry.asked = None;
+            if entry.known.is_none() && entry.failures == 0 {
+                self.by_key.remove(key);
+            }
+        }
+    }
+
+    /// What ends when an answer that is waited for is there; `None` when none is.
+    pub(super) fn waiter(&self, key: &OcspKey, now: UtcTime) -> Option<watch::Receiver<()>> {
+        let entry = self.by_key.get(key)?;
+        let pending = entry.status(now) == OcspStatus::Pending;
+        let asked = entry.asked.as_ref().filter(|_| pending)?;
+        Some(asked.subscribe())
+    }
+}
+
+impl Entry {
+    fn status(&self, now: UtcTime) -> OcspStatus {
+        if let Some((status, until)) = self.known
+            && (now <= until || status == OcspCertificateStatus::Revoked)
+        {
+            let until = until.max(now);
+            return OcspStatus::Known { status, until };
+        }
+        match (self.failures, &self.asked) {
+            (0, Some(_)) => OcspStatus::Pending,
+            (0, None) => OcspStatus::Unasked,
+            _ => OcspStatus::Failed,
+        }
+    }
+
+    fn learn(&mut self, answer: &OcspAnswer, now: UtcTime) {
+        let until = answer.until().clamp(now.plus(SHORTEST), now.plus(LONGEST));
+        self.known = Some((answer.status, until));
+        self.failures = 0;
+        // Halfway leaves time for a responder that is down for a while.
+        self.next = now.unix() + (until.unix() - now.unix()) / 2;
+    }
+
+    fn fail(&mut self, now: UtcTime) {
+        let wait = FIRST_RETRY_SECS << self.failures.min(6);
+        self.failures += 1;
+        self.next = now.unix() + wait.min(LAST_RETRY_SECS);
+    }
+
+    fn has_ended(&self, now: UtcTime) -> bool {
+        let known = self.known.is_some_and(|(_, until)| now <= until);
+        self.asked.is_none() && !known && self.next <= now.unix()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const KEY: OcspKey = OcspKey([1; 32]);
+    const GOOD: OcspCertificateStatus = OcspCertificateStatus::Good;
+    const REVOKED: OcspCertificateStatus = OcspCertificateStatus::Revoked;
+
+    fn at(seconds: i64) -> UtcTime {
+        UtcTime::from_unix(1_440_938_160 + seconds)
+    }
+
+    fn answer(status: OcspCertificateStatus, until: i64) -> OcspAnswer {
+        OcspAnswer {
+            status,
+            this_update: at(0),
+            next_update: Some(at(until)),
+        }
+    }
+
+    fn known(status: OcspCertificateStatus, until: i64) -> OcspStatus {
+        let until = at(until);
+        OcspStatus::Known { status, until }
+    }
+
+    #[test]
+    fn an_answer_is_asked_for_once_and_again_before_it_ends() {
+        let mut entries = Entries::new(10);
+        assert_eq!(entries.status(&KEY, at(0)), OcspStatus::Unasked);
+        assert_eq!(entries.begin(&KEY, at(0)), Begin::Now);
+        assert_eq!(entries.begin(&KEY, at(0)), Begin::NotNow);
+        assert_eq!(entries.status(&KEY, at(0)), OcspStatus::Pending);
+        entries.end(&KEY, Some(&answer(GOOD, 1000)), at(0));
+        assert_eq!(entries.begin(&KEY, at(499)), Begin::NotNow);
+        assert_eq!(entries.begin(&KEY, at(500)), Begin::Now);
+        assert_eq!(entries.status(&KEY, at(1000)), known(GOOD, 1000));
+        assert_eq!(entries.status(&KEY, at(1001)), OcspStatus::Pending);
+    }
+
+    #[test]
+    fn what_is_revoked_stays_so_until_something_else_is_heard() {
+        let mut entries = Entries::new(10);
+        entries.begin(&KEY, at(0));
+        entries.end(&KEY, Some(&answer(REVOKED, 1000)), at(0));
+        assert_eq!(entries.begin(&KEY, at(2000)), Begin::Now);
+        entries.end(&KEY, None, at(2000));
+        assert_eq!(entries.status(&KEY, at(2001)), known(REVOKED, 2001));
+        entries.begin(&KEY, at(3000));
+        entries.end(&KEY, Some(&answer(GOOD, 4000)), at(3000));
+        assert_eq!(entries.status(&KEY, at(3001)), known(GOOD, 4000));
+    }
+
+    #[test]
+    fn answers_are_believed_for_a_minute_at_least_and_a_day_at_most() {
+        for (says, until) in [(10, 60), (600, 600), (1_000_000, 86_400)] {
+            let mut entries = Entries::new(10);
+            entries.begin(&KEY, at(0));
+            entries.end(&KEY, Some(&answer(GOOD, says)), at(0));
+            assert_eq!(entries.status(&KEY, at(1)), known(GOOD, until));
+        }
+    }
+
+    #[test]
+    fn who_does_not_answer_is_asked_less_and_less_often() {
+        let mut entries = Entries::new(10);
+        let mut now = 0;
+        for wait in [10, 20, 40, 80, 160, 320, 600, 600] {
+            assert_eq!(entries.begin(&KEY, at(now)), Begin::Now);
+            entries.end(&KEY, None, at(now));
+            assert_eq!(entries.status(&KEY, at(now)), OcspStatus::Failed);
+            assert_eq!(entries.begin(&KEY, at(now + wait - 1)), Begin::NotNow);
+            now += wait;
+        }
+    }
+
+    #[test]
+    fn a_full_table_makes_room_of_what_has_ended() {
+        let mut entries = Entries::new(2);
+        let key = |n| OcspKey([n; 32]);
+        for (n, until) in [(1, 100), (2, 1000)] {
+            entries.begin(&key(n), at(0));
+            entries.end(&key(n), Some(&answer(GOOD, until)), at(0));
+        }
+        assert_eq!(entries.begin(&key(3), at(100)), Begin::Full);
+        assert_eq!(entries.begin(&key(3), at(101)), Begin::Now);
+        assert_eq!(entries.status(&key(1), at(101)), OcspStatus::Unasked);
+        assert_eq!(entries.status(&key(2), at(101)), known(GOOD, 1000));
+    }
+
+    #[test]
+    fn a_question_that_is_never_put_leaves_nothing() {
+        let mut entries = Entries::new(2);
+        entries.begin(&KEY, at(0));
+        entries.give_up(&KEY);
+        assert_eq!(entries.len(), 0);
+    }
+}
