@@ -30,6 +30,7 @@ pub mod tls;
 pub mod call;
 pub mod config;
 pub mod credential;
+pub mod proxy_protocol;
 pub mod refusal;
 // 1: words and times
 pub mod bundle;

@@ -23,6 +23,7 @@ const FLOORS: &[(&str, u8)] = &[
     ("call", 2),
     ("config", 2),
     ("credential", 2),
+    ("proxy_protocol", 2),
     ("refusal", 2),
     ("bundle", 1),
     ("clock", 1),

@@ -1,13 +1,12 @@
 //! The TLS handshake of one connection. In: a socket and the listener's TLS. Out: the stream
 //! and what the handshake came to, or how it failed, which is told to log and metrics.
 
-use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use rustls::server::Acceptor;
 use rustls::{HandshakeKind, ProtocolVersion, ServerConnection};
 use tokio::net::TcpStream;
+use tokio::time::{Instant, timeout_at};
 use tokio_rustls::LazyConfigAcceptor;
 use tokio_rustls::server::TlsStream;
 
@@ -17,6 +16,7 @@ use crate::telemetry::{ConnectionRecord, HandshakeResult, Record, log_time};
 use crate::tls::TlsGeneration;
 
 use super::connection::{ShownCertificate, TlsFacts};
+use super::source::Source;
 use super::state::State;
 
 /// A handshake that succeeded.
@@ -33,11 +33,11 @@ pub(super) struct Failure {
     detail: String,
 }
 
-/// Shakes hands, within `limit` from the first byte to the last.
+/// Shakes hands, until `deadline` at the latest.
 pub(super) async fn shake(
     socket: TcpStream,
     tls: &TlsGeneration,
-    limit: Duration,
+    deadline: Instant,
 ) -> Result<Hands, Failure> {
     let failed = |detail: String| Failure {
         result: HandshakeResult::Failed,
@@ -47,7 +47,7 @@ pub(super) async fn shake(
         let start = LazyConfigAcceptor::new(Acceptor::default(), socket).await?;
         start.into_stream(tls.server().clone()).await
     };
-    let stream = match tokio::time::timeout(limit, shaken).await {
+    let stream = match timeout_at(deadline, shaken).await {
         Ok(Ok(stream)) => stream,
         Ok(Err(e)) => return Err(failed(e.to_string())),
         Err(_) => {
@@ -70,7 +70,7 @@ pub(super) async fn shake(
 pub(super) fn told(
     state: &Arc<State>,
     listener: &ListenerName,
-    peer: SocketAddr,
+    source: &Source,
     hands: Result<Hands, Failure>,
 ) -> Option<Hands> {
     let metrics = state.telemetry.metrics();
@@ -91,7 +91,9 @@ pub(super) fn told(
                 time: log_time(),
                 request_id: None,
                 listener: listener.as_str(),
-                peer: peer.to_string(),
+                peer: source.peer.to_string(),
+                via: source.via_text(),
+                vpc_endpoint: source.vpc_endpoint.as_deref(),
                 status: None,
                 refusal: None,
                 result: Some(failure.result.as_str()),

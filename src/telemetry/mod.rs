@@ -38,7 +38,7 @@ impl Telemetry {
         match record {
             Record::Request(request) => self.metrics.request(request),
             Record::Refused(refused) => self.metrics.refused_unrouted(refused),
-            Record::Handshake(_) => {}
+            Record::Handshake(_) | Record::ProxyHeader(_) => {}
         }
         if !self.log.write(record) {
             self.metrics.log_lines_dropped.inc();

@@ -15,6 +15,8 @@ pub enum Record<'a> {
     Refused(ConnectionRecord<'a>),
     /// A handshake that failed.
     Handshake(ConnectionRecord<'a>),
+    /// A connection that no trusted proxy has passed on, or whose PROXY header is wrong.
+    ProxyHeader(ConnectionRecord<'a>),
 }
 
 /// A request that was understood.
@@ -28,6 +30,12 @@ pub struct RequestRecord<'a> {
     pub listener: &'a str,
     /// The caller's address.
     pub peer: String,
+    /// The address of the proxy that passed the connection on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub via: Option<String>,
+    /// The id of the VPC endpoint that the connection came through, as the proxy tells it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub vpc_endpoint: Option<&'a str>,
     /// `HTTP/1.1` or `HTTP/2`.
     pub protocol: &'static str,
     /// The method.
@@ -87,13 +95,19 @@ pub struct ConnectionRecord<'a> {
     pub listener: &'a str,
     /// The caller's address.
     pub peer: String,
-    /// The status that was sent; absent for handshakes.
+    /// The address of the proxy that passed the connection on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub via: Option<String>,
+    /// The id of the VPC endpoint that the connection came through, as the proxy tells it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub vpc_endpoint: Option<&'a str>,
+    /// The status that was sent; absent for handshakes and PROXY headers.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub status: Option<u16>,
     /// The refusal's code.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub refusal: Option<&'static str>,
-    /// How the handshake ended.
+    /// How the handshake, or the reading of the PROXY header, ended.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub result: Option<&'static str>,
     /// What an operator should know about it.
