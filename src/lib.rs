@@ -32,6 +32,7 @@ pub mod telemetry;
 pub mod call;
 pub mod config;
 pub mod credential;
+pub mod proxy_protocol;
 pub mod refusal;
 pub mod revocation;
 // 1: words and times

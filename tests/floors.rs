@@ -25,6 +25,7 @@ const FLOORS: &[(&str, u8)] = &[
     ("call", 2),
     ("config", 2),
     ("credential", 2),
+    ("proxy_protocol", 2),
     ("refusal", 2),
     ("revocation", 2),
     ("bundle", 1),

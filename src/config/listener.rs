@@ -9,6 +9,8 @@ use ipnet::IpNet;
 use crate::config::acme::{self, Acme, AcmeCertificate};
 use crate::config::client_certificate::{self, Around, ClientCertificate, TlsHost};
 use crate::config::declared::Declared;
+use crate::config::nets;
+use crate::config::proxy_protocol::{self, ProxyProtocol};
 use crate::config::request_limits::{self, RequestLimits};
 use crate::config::trust_store::TrustStores;
 use crate::document::{Document, Placed, Table};
@@ -27,6 +29,8 @@ pub struct Listener {
     pub http2: bool,
     /// Peers whose `X-Forwarded-For` is believed and carried on.
     pub trusted_peers: Vec<IpNet>,
+    /// Who passes connections on with a PROXY header; `None` where clients connect themselves.
+    pub proxy_protocol: Option<ProxyProtocol>,
     /// What it bears.
     pub limits: RequestLimits,
 }
@@ -98,7 +102,9 @@ pub(super) fn read(
         };
         let tls = read_tls(&mut table, &around, sources.acme);
         let http2 = read_http2(&mut table, tls.is_some());
-        let trusted_peers = read_trusted_peers(&mut table);
+        let peers = table.texts("trusted_peers").unwrap_or_default();
+        let trusted_peers = nets::read(document, peers, "trusted peer");
+        let proxy_protocol = proxy_protocol::read(&mut table);
         let limits = request_limits::read(&mut table);
         table.finish();
         // What is missing has been noted: the stand-ins never leave `Config::load`.
@@ -108,6 +114,7 @@ pub(super) fn read(
             tls,
             http2,
             trusted_peers,
+            proxy_protocol,
             limits,
         });
     }
@@ -245,31 +252,4 @@ fn read_http2(table: &mut Table<'_>, tls: bool) -> bool {
         );
     }
     http2.unwrap_or(tls)
-}
-
-fn read_trusted_peers(table: &mut Table<'_>) -> Vec<IpNet> {
-    let mut nets = Vec::new();
-    for peer in table.texts("trusted_peers").unwrap_or_default() {
-        match parse_net(&peer.value) {
-            Ok(net) => nets.push(net),
-            Err(problem) => table.document().note(peer.line, problem),
-        }
-    }
-    nets
-}
-
-fn parse_net(text: &str) -> Result<IpNet, String> {
-    if let Ok(address) = text.parse::<IpAddr>() {
-        return Ok(IpNet::from(address));
-    }
-    let net: IpNet = text.parse().map_err(|_| {
-        format!("trusted peer \"{text}\" is no address and no network such as \"10.0.0.0/8\"")
-    })?;
-    match net.trunc() == net {
-        true => Ok(net),
-        false => Err(format!(
-            "trusted peer \"{text}\" has bits beyond its prefix; write \"{}\"",
-            net.trunc()
-        )),
-    }
 }

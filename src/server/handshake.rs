@@ -1,14 +1,13 @@
 //! The TLS handshake of one connection. In: a socket and the listener's TLS. Out: the stream
 //! and what the handshake came to, or how it failed, which is told to log and metrics.
 
-use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use rustls::server::Acceptor;
 use rustls::{HandshakeKind, ProtocolVersion, ServerConnection};
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
+use tokio::time::{Instant, timeout_at};
 use tokio_rustls::LazyConfigAcceptor;
 use tokio_rustls::server::TlsStream;
 
@@ -22,6 +21,7 @@ use crate::telemetry::{HandshakeRecord, HandshakeResult, Record, log_time};
 use crate::tls::{Door, Seen, TlsGeneration, witnessed};
 
 use super::connection::{Judged, ShownCertificate, TlsFacts};
+use super::source::Source;
 use super::state::State;
 
 /// A handshake that succeeded.
@@ -43,16 +43,16 @@ pub(super) struct Failure {
     seen: Option<Seen>,
 }
 
-/// Shakes hands, within `limit` from the first byte to the last. `None` when it was with an
+/// Shakes hands, until `deadline` at the latest. `None` when it was with an
 /// authority that issues certificates and has seen what it wanted to see.
 pub(super) async fn shake(
     socket: TcpStream,
     tls: &TlsGeneration,
     challenges: &Challenges,
-    limit: Duration,
+    deadline: Instant,
 ) -> Result<Option<Hands>, Failure> {
     let mut sni = None;
-    let shaken = witnessed(tokio::time::timeout(limit, async {
+    let shaken = witnessed(timeout_at(deadline, async {
         let start = LazyConfigAcceptor::new(Acceptor::default(), socket).await?;
         let hello = start.client_hello();
         sni = hello.server_name().map(str::to_owned);
@@ -98,7 +98,7 @@ pub(super) async fn shake(
 pub(super) fn told(
     state: &Arc<State>,
     listener: &ListenerName,
-    peer: SocketAddr,
+    source: &Source,
     hands: Result<Option<Hands>, Failure>,
 ) -> Option<Hands> {
     let result = match &hands {
@@ -119,7 +119,9 @@ pub(super) fn told(
     state.telemetry.tell(&Record::Handshake(HandshakeRecord {
         time: log_time(),
         listener: listener.as_str(),
-        peer: peer.to_string(),
+        peer: source.peer.to_string(),
+        via: source.via_text(),
+        vpc_endpoint: source.vpc_endpoint.as_deref(),
         result: result.as_str(),
         reason: failure.reason,
         sni: failure.sni.as_deref(),

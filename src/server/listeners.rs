@@ -12,8 +12,9 @@ use tokio::task::JoinHandle;
 use crate::names::ListenerName;
 use crate::snapshot::Snapshot;
 
-use super::listener::{Acceptor, Addresses, bind};
+use super::listener::{Acceptor, bind};
 use super::proxy::Gateway;
+use super::slot::Addresses;
 use super::state::State;
 
 /// The open listeners.

@@ -19,6 +19,8 @@ mod pace;
 mod proxy;
 mod refresh;
 mod request;
+mod slot;
+mod source;
 mod state;
 mod stream;
 

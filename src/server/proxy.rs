@@ -167,7 +167,7 @@ impl ProxyHttp for Gateway {
                 route: plan.route(),
                 id: &request.id,
                 consumer: plan.consumer(),
-                peer: connection.peer,
+                peer: connection.source.peer,
                 secure: connection.tls.is_some(),
                 authority: &authority,
                 host,

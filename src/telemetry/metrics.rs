@@ -48,7 +48,7 @@ pub struct Metrics {
     decide_seconds: Histogram,
     /// Connections that are open now, by listener.
     pub connections: IntGaugeVec,
-    /// Connections turned away because too many were open, by listener and reason.
+    /// Connections turned away before anything was read of a request, by listener and reason.
     pub connections_refused: IntCounterVec,
     /// Requests that are being served now.
     pub requests_in_flight: IntGauge,

@@ -23,6 +23,7 @@ mod messages;
 mod outgoing;
 mod paths;
 mod principals;
+mod proxy_protocol;
 mod replay;
 mod replayed;
 mod sign_command;
