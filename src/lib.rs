@@ -38,6 +38,7 @@ pub mod revocation;
 // 1: words and times
 pub mod bundle;
 pub mod clock;
+pub mod crl_source;
 pub mod digest;
 pub mod distrust;
 pub mod document;

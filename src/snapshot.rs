@@ -2,6 +2,8 @@
 //! the snapshot before it. Out: a `Snapshot` that serves until the next one replaces it
 //! whole, or every `Problem` found in opening files.
 
+mod fetched;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -9,7 +11,7 @@ use crate::authorize::Authorizer;
 use crate::clock::UtcTime;
 use crate::config::{Config, Listener, Process};
 use crate::credential::{self, CredentialStore};
-use crate::credential_source::Fetched;
+use crate::credential_source;
 use crate::integration::Integrations;
 use crate::names::ListenerName;
 use crate::problem::Problems;
@@ -19,13 +21,15 @@ use crate::signature::rfc9421;
 use crate::tls::TlsGeneration;
 use crate::trust::Trusts;
 
+pub use fetched::Fetched;
+
 /// One compiled configuration.
 pub struct Snapshot {
     version: u64,
     config: Arc<Config>,
     /// The credential store in the file, as it was read with the configuration.
     file: Arc<CredentialStore>,
-    fetched: Vec<Fetched>,
+    fetched: Fetched,
     routes: Arc<Routes>,
     authorizer: Authorizer,
     integrations: Arc<Integrations>,
@@ -42,25 +46,39 @@ pub struct ListenerSnapshot {
     pub tls: Option<Arc<TlsGeneration>>,
 }
 
+impl ListenerSnapshot {
+    /// The same listener under other trusts.
+    fn trusting(&self, trusts: &Trusts) -> Result<(ListenerName, Self), String> {
+        let settings = self.settings.clone();
+        let opened = self.tls.as_deref().zip(settings.tls.as_ref());
+        let tls = opened.map(|(tls, wanted)| tls.trusting(&settings, wanted, trusts));
+        let tls = tls.transpose()?.map(Arc::new);
+        Ok((settings.name.clone(), Self { settings, tls }))
+    }
+}
+
 impl Snapshot {
-    /// Compiles `config` and what was `fetched` of its credential sources. What must outlive a
+    /// Compiles `config` and what was `fetched` for it. What must outlive a
     /// reload, such as the key for session tickets, is taken over from `previous`.
     ///
     /// # Errors
     /// Every file that cannot be opened and every credential that does not exist.
     pub fn build(
         config: Config,
-        fetched: Vec<Fetched>,
+        fetched: Fetched,
         previous: Option<&Snapshot>,
     ) -> Result<Self, Problems> {
         let mut problems = Problems::default();
         let mut noted = |found: Problems| problems.extend(found);
         let file = open_store(&config).map_err(&mut noted).ok();
-        let store = file
-            .as_ref()
-            .and_then(|file| merge(&config, file, &fetched).map_err(&mut noted).ok());
+        let store = file.as_ref().and_then(|file| {
+            merge(&config, file, &fetched.credentials)
+                .map_err(&mut noted)
+                .ok()
+        });
         check_policies(&config, &mut problems);
-        let trusts = Trusts::open(&config)
+        let trusts_before = previous.map(|before| &before.trusts);
+        let trusts = Trusts::open(&config, &fetched.lists, trusts_before)
             .map_err(|found| problems.extend(found))
             .ok();
         let listeners = trusts.as_ref().and_then(|trusts| {
@@ -95,12 +113,16 @@ impl Snapshot {
         })
     }
 
-    /// The same configuration with what was `fetched` of its sources since.
+    /// The same configuration with what was `fetched` for it since.
     ///
     /// # Errors
     /// A credential that a consumer names and that is gone.
-    pub fn refreshed(&self, fetched: Vec<Fetched>) -> Result<Self, Problems> {
-        let store = merge(&self.config, &self.file, &fetched)?;
+    pub fn refreshed(&self, fetched: Fetched) -> Result<Self, Problems> {
+        let store = merge(&self.config, &self.file, &fetched.credentials)?;
+        let trusts = self.trusts.with_lists(&fetched.lists);
+        let listeners = self.listeners.values().map(|one| one.trusting(&trusts));
+        let listeners = listeners.collect::<Result<_, _>>();
+        let listeners = listeners.map_err(|e| Problems::with_file(&self.config.file, e))?;
         Ok(Self {
             version: self.version + 1,
             config: self.config.clone(),
@@ -114,8 +136,8 @@ impl Snapshot {
                 Some(&self.authorizer),
             ),
             integrations: self.integrations.clone(),
-            trusts: self.trusts.clone(),
-            listeners: self.listeners.clone(),
+            trusts,
+            listeners,
         })
     }
 
@@ -132,8 +154,8 @@ impl Snapshot {
         })
     }
 
-    /// What was fetched of the credential sources.
-    pub fn fetched(&self) -> &[Fetched] {
+    /// What was fetched for it.
+    pub fn fetched(&self) -> &Fetched {
         &self.fetched
     }
 
@@ -160,6 +182,11 @@ impl Snapshot {
     /// Policies, consumers and keys.
     pub fn authorizer(&self) -> &Authorizer {
         &self.authorizer
+    }
+
+    /// The trust stores that listeners use.
+    pub fn trusts(&self) -> &Trusts {
+        &self.trusts
     }
 
     /// The integrations.
@@ -204,7 +231,7 @@ fn open_store(config: &Config) -> Result<CredentialStore, Problems> {
 fn merge(
     config: &Config,
     file: &CredentialStore,
-    fetched: &[Fetched],
+    fetched: &[credential_source::Fetched],
 ) -> Result<Arc<CredentialStore>, Problems> {
     let mut problems = Problems::default();
     let sources = fetched.iter().map(|one| one.store().as_ref());

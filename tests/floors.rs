@@ -30,6 +30,7 @@ const FLOORS: &[(&str, u8)] = &[
     ("revocation", 2),
     ("bundle", 1),
     ("clock", 1),
+    ("crl_source", 1),
     ("digest", 1),
     ("distrust", 1),
     ("document", 1),

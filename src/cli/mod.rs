@@ -17,9 +17,8 @@ use clap::{Args, Parser, Subcommand};
 use tracing_subscriber::EnvFilter;
 
 use crate::config::Config;
-use crate::credential_source;
 use crate::problem::Problems;
-use crate::snapshot::Snapshot;
+use crate::snapshot::{Fetched, Snapshot};
 
 /// A gateway that checks client certificates and request signatures before anything reaches
 /// the server behind it.
@@ -89,7 +88,7 @@ impl Cli {
 /// The road of `run`, up to where it would serve: everything that `file` names is opened.
 fn open(file: &Path) -> Result<Snapshot, Problems> {
     let config = Config::load(file)?;
-    let fetched = credential_source::fetch_and_wait(&config)?;
+    let fetched = Fetched::fetch_and_wait(&config)?;
     Snapshot::build(config, fetched, None)
 }
 

@@ -42,7 +42,7 @@ pub use process::{AccessLog, Process};
 pub use proxy_protocol::ProxyProtocol;
 pub use replay_memory::{OnStoreDown, ReplayMemory, ReplayStore, StoreServer};
 pub use request_limits::RequestLimits;
-pub use revocation::{CrlPlace, Ocsp, Revocation};
+pub use revocation::{Ocsp, Revocation};
 pub use route::{Route, RouteHost, RouteMethods};
 pub use signature::{
     HmacDemand, HmacEncoding, HmacForm, HmacHash, HmacPreset, HmacTimestamp, MAX_EXPIRES_SECS,

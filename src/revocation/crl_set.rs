@@ -60,6 +60,13 @@ impl CrlSet {
         self.by_issuer.values().flatten()
     }
 
+    /// Finds out which lists `issuer` has signed, so that nobody who asks later waits for that.
+    pub fn prepare(&self, issuer: &Certificate<'_>) {
+        for list in self.by_issuer.get(issuer.subject()).into_iter().flatten() {
+            list.verify_by(issuer.spki());
+        }
+    }
+
     /// What the lists say of `subject`, which `issuer` has signed. A list stays good for
     /// `grace` longer than it says itself; `None` is no longer.
     ///

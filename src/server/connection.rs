@@ -141,6 +141,21 @@ impl Connection {
         }
     }
 
+    /// Waits for what a responder says of the certificate, where the door wants to know first.
+    pub(super) async fn settle(&self, snapshot: &Snapshot, now: UtcTime) {
+        let tls = self.tls.as_ref();
+        let certificate = tls.and_then(|tls| tls.certificate.as_ref());
+        let listener = snapshot.listener(&self.listener);
+        let doors = listener.and_then(|one| one.tls.as_ref());
+        let sni = tls.and_then(|tls| tls.sni.as_deref());
+        let trust = doors.and_then(|doors| doors.door(sni).trust());
+        if let (Some(certificate), Some(trust)) = (certificate, trust) {
+            trust.settle(&certificate.chain, now).await;
+            let judged = certificate.judged.lock();
+            *judged.unwrap_or_else(PoisonError::into_inner) = None;
+        }
+    }
+
     /// A request has begun.
     pub(super) fn begin(&self, has_body: bool) {
         self.requests.fetch_add(1, Ordering::Relaxed);

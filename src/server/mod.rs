@@ -37,10 +37,9 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::clock::UtcTime;
 use crate::config::{Config, Process};
-use crate::credential_source;
 use crate::names::ListenerName;
 use crate::problem::Problems;
-use crate::snapshot::Snapshot;
+use crate::snapshot::{Fetched, Snapshot};
 use crate::telemetry::Telemetry;
 use crate::tls;
 
@@ -97,7 +96,7 @@ pub fn run(file: &Path, started: impl FnOnce(&Started)) -> Result<(), StartError
             source,
         })?;
     let process = config.process.clone();
-    let fetched = runtime.block_on(credential_source::fetch(&config, &[]));
+    let fetched = runtime.block_on(Fetched::fetch(&config, &Fetched::default()));
     let fetched = fetched.map_err(StartError::Config)?;
     let snapshot = Snapshot::build(config, fetched, None).map_err(StartError::Config)?;
     let state = State::new(snapshot, telemetry).map_err(|source| StartError::System {
@@ -135,6 +134,7 @@ async fn serve(
     tell_certificates(&state, &snapshot);
     warn_of_credentials(&snapshot);
     prepare_replay_memory(&snapshot);
+    tokio::spawn(snapshot.trusts().responders().clone().run());
     started(&Started {
         listeners: listeners
             .addresses()
@@ -146,7 +146,7 @@ async fn serve(
     let mut issued = acme::start(state.clone());
     loop {
         tokio::select! {
-            Some(news) = fresh.recv() => refresh::publish(&state, &news),
+            Some(news) = fresh.recv() => refresh::publish(&state, news).await,
             Some(names) = issued.recv() => acme::publish(&state, &names),
             _ = hangup.recv() => reload(file, &state, &mut listeners).await,
             _ = terminate.recv() => break,
@@ -218,7 +218,7 @@ async fn try_reload(
     let read = tokio::task::spawn_blocking(move || Config::load(&file));
     let read = read.await.map_err(|e| e.to_string())?;
     let config = read.map_err(|problems| problems.to_string())?;
-    let fetched = credential_source::fetch(&config, previous.fetched()).await;
+    let fetched = Fetched::fetch(&config, previous.fetched()).await;
     let fetched = fetched.map_err(|problems| problems.to_string())?;
     let build = move || Snapshot::build(config, fetched, Some(&previous));
     let built = tokio::task::spawn_blocking(build);

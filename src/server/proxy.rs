@@ -17,6 +17,7 @@ use pingora_proxy::{FailToProxy, ProxyHttp, ProxyWarnLogContext, Session};
 use crate::call::{Body, Call, Parts};
 use crate::clock::UtcTime;
 use crate::config::RequestLimits;
+use crate::distrust::Distrust;
 use crate::flow::body::BodyWatch;
 use crate::flow::{self, Circumstances, Decision};
 use crate::integration::{Answer, MockAnswer, Plan};
@@ -39,9 +40,11 @@ pub(super) struct Gateway {
     pub(super) state: Arc<State>,
 }
 
-/// One decision more than what may have to be had for it: who calls, the body, and whether
-/// the signature was used before.
-const MOST_ROUNDS: usize = 4;
+/// One decision more than what may have to be had for it: what a responder says, who calls, the
+/// body, and whether the signature was used before.
+const MOST_ROUNDS: usize = 5;
+/// A responder may be about to answer.
+const NOT_YET_KNOWN: Refusal = Refusal::CertificateUntrusted(Distrust::RevocationUnknown);
 /// Pingora's own timers run a little longer than ours, which tell what happened.
 const SPARE: Duration = Duration::from_secs(5);
 
@@ -340,11 +343,20 @@ impl Gateway {
         snapshot: &Snapshot,
     ) -> Result<Plan, Refusal> {
         let mut remembered = None;
+        let mut settled = false;
         for _ in 0..MOST_ROUNDS {
             // Read anew: a caller takes its time with a body, and the memory of used signatures
             // forgets one as soon as it is no longer good.
             let now = UtcTime::now();
-            let (body, decision) = decide(session, request, snapshot, remembered.as_ref(), now)?;
+            let decided = decide(session, request, snapshot, remembered.as_ref(), now);
+            let (body, decision) = match (decided, &request.connection) {
+                (Err(NOT_YET_KNOWN), Some(connection)) if !settled => {
+                    settled = true;
+                    connection.clone().settle(snapshot, now).await;
+                    continue;
+                }
+                (decided, _) => decided?,
+            };
             match decision {
                 Decision::Serve(plan) => return Ok(plan),
                 Decision::ReadBody { .. } if request.body.is_some() => break,

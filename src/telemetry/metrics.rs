@@ -7,7 +7,7 @@ use prometheus::{
     IntCounterVec, IntGauge, IntGaugeVec, Registry, TextEncoder,
 };
 
-use super::pulled::{CredentialRecord, Pulled, PulledMetrics, SourceRecord};
+use super::pulled::{CredentialRecord, ListRecord, Pulled, PulledMetrics, SourceRecord};
 use super::record::{ConnectionRecord, HandshakeRecord, RequestRecord};
 use super::registry::{counters, gauges, histograms, named, opts, register};
 
@@ -258,6 +258,7 @@ impl Metrics {
         now: Pulled<
             impl Iterator<Item = CredentialRecord<'a>>,
             impl Iterator<Item = SourceRecord<'a>>,
+            impl Iterator<Item = ListRecord>,
         >,
     ) -> Vec<u8> {
         let mut out = Vec::new();

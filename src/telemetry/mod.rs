@@ -7,12 +7,13 @@ mod metrics;
 mod pulled;
 mod record;
 mod registry;
+mod revocation;
 
 use crate::config::AccessLog;
 
 pub use access_log::AccessLogWriter;
 pub use metrics::{HandshakeResult, Metrics};
-pub use pulled::{CredentialRecord, Pulled, ReplayRecord, SourceRecord};
+pub use pulled::{CredentialRecord, ListRecord, OcspRecord, Pulled, ReplayRecord, SourceRecord};
 pub use record::{ConnectionRecord, HandshakeRecord, ProxyRecord, Record, RequestRecord, log_time};
 
 /// The log and the counters, shared by all that happens.
