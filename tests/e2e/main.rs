@@ -26,6 +26,7 @@ mod principals;
 mod proxy_protocol;
 mod replay;
 mod replayed;
+mod revocation;
 mod sign_command;
 mod signatures;
 mod signers;
