@@ -59,7 +59,8 @@ impl Snapshot {
             .and_then(|file| merge(&config, file, &fetched).map_err(&mut noted).ok());
         check_policies(&config, &mut problems);
         let listeners = open_listeners(&config, previous, &mut problems);
-        let integrations = Integrations::open(&config)
+        let before = previous.map(|before| before.integrations.as_ref());
+        let integrations = Integrations::open(&config, before)
             .map_err(|found| problems.extend(found))
             .ok();
         let memory = previous.map(|before| before.authorizer.replay_memory().as_ref());

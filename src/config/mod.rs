@@ -18,6 +18,7 @@ mod replay_memory;
 mod request_limits;
 mod route;
 mod signature;
+mod upstream_tls;
 
 use std::path::{Path, PathBuf};
 
@@ -26,7 +27,7 @@ use crate::problem::Problems;
 
 pub use consumer::{CertificateMatch, Consumer};
 pub use credential_source::CredentialSource;
-pub use integration::{HttpProxy, Integration, IntegrationKind, Mock, TargetAddress, UpstreamTls};
+pub use integration::{HttpProxy, Integration, IntegrationKind, Mock, TargetAddress};
 pub use listener::{
     CertificateFiles, ClientCertificate, ClientCertificateMode, Listener, ListenerTls, TlsVersion,
 };
@@ -42,6 +43,7 @@ pub use signature::{
     Rfc9421Demand, SigV4Algorithm, SigV4Demand, SignatureDemand, SignatureProfile, SignedPart,
     SignedTemplate, StreamingMode, StsDemand, TimestampPlace, TimestampUnit,
 };
+pub use upstream_tls::UpstreamTls;
 
 /// A valid configuration. Paths in it are absolute or relative to the working directory:
 /// what the file says relative to itself has been resolved.

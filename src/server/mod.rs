@@ -6,6 +6,7 @@ mod admin;
 mod buffers;
 mod connection;
 mod deadline;
+mod engine;
 mod gate;
 mod handshake;
 mod headers;
@@ -22,6 +23,7 @@ mod slot;
 mod source;
 mod state;
 mod stream;
+mod upstream;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -29,9 +31,6 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use pingora_core::apps::HttpServerOptions;
-use pingora_core::server::configuration::ServerConf;
-use pingora_proxy::{HttpProxy, http_proxy};
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::clock::UtcTime;
@@ -44,7 +43,6 @@ use crate::telemetry::Telemetry;
 use crate::tls;
 
 use listeners::Listeners;
-use proxy::Gateway;
 use state::State;
 
 /// Why a gateway does not start.
@@ -126,7 +124,7 @@ async fn serve(
     let mut hangup = signals(SignalKind::hangup())?;
     let mut terminate = signals(SignalKind::terminate())?;
     let mut interrupt = signals(SignalKind::interrupt())?;
-    let mut listeners = Listeners::new(state.clone(), Arc::new(pingora(&state)));
+    let mut listeners = Listeners::new(state.clone(), Arc::new(engine::engine(&state)));
     let snapshot = state.keep_snapshot();
     let bound = listeners.bind(&snapshot).map_err(StartError::Bind)?;
     let admin = open_admin(process, &state)?;
@@ -153,26 +151,6 @@ async fn serve(
     let snapshot = state.keep_snapshot();
     drain(&state, &mut listeners, snapshot.process()).await;
     Ok(())
-}
-
-fn pingora(state: &Arc<State>) -> HttpProxy<Gateway> {
-    let conf = ServerConf {
-        upstream_keepalive_pool_size: 512,
-        max_retries: 8,
-        ..ServerConf::default()
-    };
-    let gateway = Gateway {
-        state: state.clone(),
-    };
-    let mut proxy = http_proxy(&Arc::new(conf), gateway);
-    let snapshot = state.snapshot();
-    let idle = snapshot
-        .listeners()
-        .map(|listener| listener.settings.limits.idle_timeout);
-    let mut options = HttpServerOptions::default();
-    options.h2_idle_timeout = idle.max();
-    proxy.server_options = Some(options);
-    proxy
 }
 
 fn open_admin(process: &Process, state: &Arc<State>) -> Result<Option<SocketAddr>, StartError> {
