@@ -28,5 +28,6 @@ mod sign_command;
 mod signatures;
 mod signers;
 mod snippets;
+mod upstream_tls;
 mod upstreams;
 mod webhooks;
