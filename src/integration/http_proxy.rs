@@ -24,6 +24,7 @@ use crate::config::{HttpProxy, TargetAddress};
 use crate::digest::sha256;
 use crate::names::IntegrationName;
 use crate::problem::Problems;
+use crate::tls::ServedCertificate;
 
 use super::outgoing::Signer;
 use super::upstream_tls::ClientTls;
@@ -109,6 +110,11 @@ impl Upstream {
     /// Whether the targets are spoken to over TLS.
     pub fn is_secure(&self) -> bool {
         self.tls.is_some()
+    }
+
+    /// The certificate that the targets are shown; `None` when there is none.
+    pub fn shown(&self) -> Option<&ServedCertificate> {
+        self.tls.as_ref()?.shown()
     }
 
     /// Signs what is passed on; `None` when nothing is.

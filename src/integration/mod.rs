@@ -13,6 +13,7 @@ use crate::limit::Pass;
 use crate::names::{ConsumerName, IntegrationName};
 use crate::problem::Problems;
 use crate::signature::{BodyDuty, Carriers};
+use crate::tls::ServedCertificate;
 
 pub use http_proxy::{Attempt, Upstream};
 pub use mock::MockAnswer;
@@ -113,6 +114,13 @@ impl Integrations {
         Ok(Self {
             of_route: of_route.collect(),
         })
+    }
+
+    /// The certificates that upstreams are shown, each with the integration's name; one that
+    /// answers several routes is there as often.
+    pub fn shown(&self) -> impl Iterator<Item = (&IntegrationName, &ServedCertificate)> {
+        let upstreams = self.upstreams();
+        upstreams.filter_map(|upstream| Some((upstream.name(), upstream.shown()?)))
     }
 
     /// The upstream called `name`, if a route has it.

@@ -12,17 +12,22 @@ use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::{ClientConfig, RootCertStore};
+use x509_parser::certificate::X509Certificate;
+use x509_parser::prelude::FromDer as _;
 
 use crate::bundle::read_bundle;
+use crate::clock::UtcTime;
 use crate::config::{CertificateFiles, TlsVersion, UpstreamTls};
 use crate::credential::read_private;
 use crate::digest::sha256;
 use crate::problem::Problems;
+use crate::tls::ServedCertificate;
 
 /// The TLS of one upstream.
 pub struct ClientTls {
     config: Arc<ClientConfig>,
     server_name: String,
+    shown: Option<ServedCertificate>,
     id: [u8; 32],
 }
 
@@ -48,13 +53,15 @@ impl ClientTls {
         let (Ok(authorities), Ok(shown)) = (authorities, shown) else {
             return Err(problems);
         };
-        let id = id_of(tls, &authorities, shown.as_ref());
+        let id = id_of(tls, &authorities, shown.as_ref().map(|shown| &shown.key));
         if let Some(same) = previous.filter(|before| before.id == id) {
             return Ok(same.clone());
         }
+        let (key, served) = shown.map(|shown| (shown.key, shown.served)).unzip();
         Ok(Arc::new(Self {
-            config: Arc::new(client_config(file, tls, authorities, shown)?),
+            config: Arc::new(client_config(file, tls, authorities, key)?),
             server_name: tls.server_name.clone(),
+            shown: served,
             id,
         }))
     }
@@ -67,6 +74,11 @@ impl ClientTls {
     /// The name that the target's certificate must have.
     pub fn server_name(&self) -> &str {
         &self.server_name
+    }
+
+    /// The certificate that targets are shown; `None` when there is none.
+    pub fn shown(&self) -> Option<&ServedCertificate> {
+        self.shown.as_ref()
     }
 
     /// What all of this consists of, as a hash: connections of one are not those of another.
@@ -86,7 +98,7 @@ fn client_config(
     file: &Path,
     tls: &UpstreamTls,
     authorities: Vec<CertificateDer<'static>>,
-    shown: Option<CertifiedKey>,
+    key: Option<CertifiedKey>,
 ) -> Result<ClientConfig, Problems> {
     let mut problems = Problems::default();
     let mut roots = RootCertStore::empty();
@@ -105,7 +117,7 @@ fn client_config(
         .with_protocol_versions(versions)
         .expect("the provider has cipher suites for TLS 1.2 and 1.3")
         .with_root_certificates(roots);
-    let mut config = match shown {
+    let mut config = match key {
         None => builder.with_no_client_auth(),
         // Shown to whichever target asks, whatever authorities it names: a target that pins a
         // certificate need not name its issuer.
@@ -134,8 +146,14 @@ fn open_authorities(
     problems.or_ok(authorities)
 }
 
-/// The certificate that is shown, and its key, which must be private.
-fn open_shown(file: &Path, files: &CertificateFiles) -> Result<CertifiedKey, Problems> {
+/// A certificate that is shown, its key, and when it ends.
+struct Shown {
+    key: CertifiedKey,
+    served: ServedCertificate,
+}
+
+/// Opens what is shown; the key must be private.
+fn open_shown(file: &Path, files: &CertificateFiles) -> Result<Shown, Problems> {
     let pem = read_private(&files.private_key)?;
     pair(files, pem.as_bytes()).map_err(|text| {
         let mut problems = Problems::default();
@@ -144,27 +162,30 @@ fn open_shown(file: &Path, files: &CertificateFiles) -> Result<CertifiedKey, Pro
     })
 }
 
-fn pair(files: &CertificateFiles, pem: &[u8]) -> Result<CertifiedKey, String> {
+fn pair(files: &CertificateFiles, pem: &[u8]) -> Result<Shown, String> {
     let chain = read_bundle(&files.chain)?;
-    let name = files.private_key.display();
+    let (name, certificate) = (files.private_key.display(), files.chain.display());
+    let (_, leaf) = X509Certificate::from_der(&chain[0])
+        .map_err(|_| format!("{certificate}: its first certificate cannot be parsed"))?;
+    let served = ServedCertificate {
+        chain: files.chain.clone(),
+        not_after: UtcTime::from_unix(leaf.validity().not_after.timestamp()),
+    };
     let key = PrivateKeyDer::from_pem_slice(pem)
         .map_err(|e| format!("{name}: holds no private key that can be read: {e}"))?;
     let signer = rustls::crypto::aws_lc_rs::sign::any_supported_type(&key)
         .map_err(|e| format!("{name}: the private key is of no supported kind: {e}"))?;
     let key = CertifiedKey::new(chain, signer);
     match key.keys_match() {
-        Ok(()) => Ok(key),
-        Err(e) => Err(format!(
-            "{name}: is not the key of {}: {e}",
-            files.chain.display()
-        )),
+        Ok(()) => Ok(Shown { key, served }),
+        Err(e) => Err(format!("{name}: is not the key of {certificate}: {e}")),
     }
 }
 
 fn id_of(
     tls: &UpstreamTls,
     authorities: &[CertificateDer<'_>],
-    shown: Option<&CertifiedKey>,
+    key: Option<&CertifiedKey>,
 ) -> [u8; 32] {
     let mut all = vec![u8::from(tls.min_version == TlsVersion::Tls13)];
     let mut add = |bytes: &[u8]| {
@@ -175,9 +196,7 @@ fn id_of(
     authorities.iter().for_each(|one| add(one));
     // Nothing else is empty: what was believed never reads like what is shown.
     add(b"");
-    shown
-        .iter()
-        .flat_map(|key| &key.cert)
-        .for_each(|one| add(one));
+    let chain = key.iter().flat_map(|key| &key.cert);
+    chain.for_each(|one| add(one));
     sha256(&all)
 }

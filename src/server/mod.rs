@@ -24,6 +24,7 @@ mod source;
 mod state;
 mod stream;
 mod upstream;
+mod validity;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -33,7 +34,6 @@ use std::time::Duration;
 
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::clock::UtcTime;
 use crate::config::{Config, Process};
 use crate::credential_source;
 use crate::names::ListenerName;
@@ -129,8 +129,7 @@ async fn serve(
     let bound = listeners.bind(&snapshot).map_err(StartError::Bind)?;
     let admin = open_admin(process, &state)?;
     listeners.follow(&snapshot, bound);
-    tell_certificates(&state, &snapshot);
-    warn_of_credentials(&snapshot);
+    validity::tell(&state, &snapshot);
     prepare_replay_memory(&snapshot);
     started(&Started {
         listeners: listeners
@@ -202,8 +201,7 @@ async fn try_reload(
     let bound = listeners.bind(&snapshot)?;
     state.publish(snapshot.clone());
     listeners.follow(&snapshot, bound);
-    tell_certificates(state, &snapshot);
-    warn_of_credentials(&snapshot);
+    validity::tell(state, &snapshot);
     prepare_replay_memory(&snapshot);
     Ok(snapshot.version())
 }
@@ -241,40 +239,4 @@ fn prepare_replay_memory(snapshot: &Snapshot) {
             tracing::error!("The store of used signatures cannot be reached.");
         }
     });
-}
-
-/// Warns of credentials that end soon: their consumers need new ones before that.
-fn warn_of_credentials(snapshot: &Snapshot) {
-    let now = UtcTime::now();
-    let then = now.plus(snapshot.process().credential_warning);
-    for state in snapshot.authorizer().credentials() {
-        let credential = state.credential;
-        if let (Some(end), Some(consumer)) = (credential.not_after, state.consumer)
-            && credential.is_live(now)
-            && !credential.is_live(then)
-        {
-            tracing::warn!(credential = %credential.id, %consumer, not_after = %end, "A credential ends soon.");
-        }
-    }
-}
-
-fn tell_certificates(state: &State, snapshot: &Snapshot) {
-    let listeners = snapshot.listeners();
-    let all: Vec<_> = listeners
-        .flat_map(|listener| {
-            let served = listener.tls.iter().flat_map(|tls| tls.certificates());
-            let name = listener.settings.name.clone();
-            served.map(move |one| {
-                (
-                    name.clone(),
-                    one.chain.display().to_string(),
-                    one.not_after.unix(),
-                )
-            })
-        })
-        .collect();
-    let all = all
-        .iter()
-        .map(|(name, file, expiry)| (name.as_str(), file.clone(), *expiry));
-    state.telemetry.metrics().certificates(all);
 }

@@ -288,6 +288,29 @@ fn a_certificate_is_rotated_without_a_failed_request() {
 }
 
 #[test]
+fn the_end_of_the_certificate_that_is_shown_is_told_and_warned_of() {
+    let (directory, home) = stage();
+    certificates("new-client", &home, &["--days", "3"]);
+    let nginx = GuardedNginx::start(directory.path(), &home, "");
+    let of = |certificate| config(&nginx, certificate, "");
+    let gateway = Gateway::start(directory.path(), &of(Some("gateway/client")));
+    let metric = "countersign_upstream_certificate_expiry_timestamp_seconds";
+    let warned = || gateway.said().iter().any(|line| line.contains("ends soon"));
+    let long = gateway.metric(metric, "integration=\"guarded\"");
+    assert!(!warned());
+    assert!(gateway.reload(&of(Some("gateway/next"))));
+    let short = gateway.metric(metric, "gateway/next.pem");
+    // 362 days, and the seconds between the two.
+    assert!(
+        (long - short - 362.0 * 86400.0).abs() < 100.0,
+        "{long} {short}"
+    );
+    wait_for("the warning", || warned().then_some(()));
+    assert!(gateway.reload(&of(None)));
+    assert_eq!(gateway.metric(metric, "guarded"), 0.0);
+}
+
+#[test]
 fn a_target_of_an_older_version_than_the_lowest_is_not_spoken_to() {
     let (directory, home) = stage();
     let nginx = GuardedNginx::start(directory.path(), &home, &only("TLSv1.2"));
