@@ -190,20 +190,21 @@ fn connections_are_kept_and_told_apart_by_what_was_shown() {
         let nginx = GuardedNginx::start(directory.path(), &home, &only(protocol));
         let of = |certificate| config(&nginx, Some(certificate), "");
         let gateway = Gateway::start(directory.path(), &of("gateway/client"));
+        // On one connection: the next request is read when the upstream's has gone to the pool.
+        let mut client = Client::plain(gateway.address("public"));
+        let mut ask = || assert_eq!(client.get("localhost", "/x").status, 200);
         let places = |count: usize| -> Vec<usize> {
             let seen = nginx.seen_all(count);
             seen.iter().map(|one| one.of_connection).collect()
         };
-        for _ in 0..3 {
-            assert_eq!(ask(&gateway).status, 200);
-        }
+        (0..3).for_each(|_| ask());
         assert_eq!(places(3), [1, 2, 3], "{protocol}");
         // A reload that changes nothing of it keeps them.
         assert!(gateway.reload_as_it_is());
-        assert_eq!(ask(&gateway).status, 200);
+        ask();
         assert_eq!(places(4), [1, 2, 3, 4], "{protocol}");
         assert!(gateway.reload(&of("gateway/next")));
-        assert_eq!(ask(&gateway).status, 200);
+        ask();
         assert_eq!(places(5), [1, 2, 3, 4, 1], "{protocol}");
         let seen = nginx.seen_all(5);
         assert_eq!(seen[3].fingerprint, fingerprint(&home.join("client.pem")));
@@ -238,6 +239,35 @@ fn sessions_are_resumed_for_as_long_as_the_trust_is_the_same() {
         // Who was let in is who had shown itself when the session was made.
         let next = fingerprint(&home.join("next.pem"));
         assert!(seen[4..].iter().all(|one| one.fingerprint == next));
+    }
+}
+
+/// nginx forgets its sessions when it reloads what it accepts, or this would not be a lock.
+#[test]
+fn what_nginx_accepts_no_more_is_refused_on_resumed_sessions_too() {
+    for (protocol, tickets) in [
+        ("TLSv1.2", "off"),
+        ("TLSv1.2", "on"),
+        ("TLSv1.3", "off"),
+        ("TLSv1.3", "on"),
+    ] {
+        let (directory, home) = stage();
+        certificates("new-client", &home, &[]);
+        let more = only(protocol)
+            + &format!(
+                "keepalive_timeout 0; ssl_session_cache shared:all:1m; ssl_session_tickets {tickets};"
+            );
+        let nginx = GuardedNginx::start(directory.path(), &home, &more);
+        let certificate = Some("gateway/client");
+        let gateway = Gateway::start(directory.path(), &config(&nginx, certificate, ""));
+        (0..2).for_each(|_| assert_eq!(ask(&gateway).status, 200));
+        assert!(nginx.seen_all(2)[1].resumed, "{protocol} {tickets}");
+        // The second lock stays open: this is about the first.
+        fs::copy(home.join("next.pem"), home.join("accepted.pem")).unwrap();
+        nginx.reload();
+        wait_for("the refusal", || {
+            (ask(&gateway).status == 400).then_some(())
+        });
     }
 }
 
@@ -420,6 +450,9 @@ fn what_is_accepted_is_what_is_in_use_at_each_step_of_a_rotation() {
     assert!(code == Some(1) && said.contains("new-client"), "{said}");
     let (code, said) = try_certificates("rotate-client", &home, &["--drop-old"]);
     assert_eq!(code, Some(1), "{said}");
+    let nowhere = home.join("nowhere");
+    assert_eq!(try_certificates("rotate-client", &nowhere, &[]).0, Some(1));
+    assert!(!nowhere.exists());
     certificates("new-client", &home, &[]);
     let second = pem("next.pem");
     assert_ne!(first, second);

@@ -32,10 +32,13 @@ const FOR_ITS_OWNER: u32 = 0o600;
 pub(super) struct Directory<'a>(&'a Path);
 
 impl<'a> Directory<'a> {
-    /// The directory, made when it is not there.
-    pub(super) fn open(path: &'a Path) -> anyhow::Result<Self> {
-        fs::create_dir_all(path).with_context(|| format!("{} cannot be made", path.display()))?;
-        Ok(Self(path))
+    pub(super) fn new(path: &'a Path) -> Self {
+        Self(path)
+    }
+
+    /// Makes the directory when it is not there.
+    pub(super) fn make(&self) -> anyhow::Result<()> {
+        fs::create_dir_all(self.0).with_context(|| format!("{} cannot be made", self.0.display()))
     }
 
     pub(super) fn path(&self, name: &str) -> PathBuf {

@@ -48,7 +48,8 @@ const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Makes the first certificate, or the next; says what the operator does next.
 pub(super) fn make(options: &Options) -> anyhow::Result<String> {
-    let directory = Directory::open(&options.place.directory)?;
+    let directory = Directory::new(&options.place.directory);
+    directory.make()?;
     if directory.has(NEXT.0) {
         bail!(
             "{}: there is a next certificate already; `countersign certificates rotate-client` makes it the current one",

@@ -18,7 +18,7 @@ pub(crate) struct Options {
 
 /// Rotates or drops; says what the operator does next.
 pub(super) fn rotate(options: &Options) -> anyhow::Result<String> {
-    let directory = Directory::open(&options.place.directory)?;
+    let directory = Directory::new(&options.place.directory);
     let shown = options.place.directory.display();
     if options.drop_old {
         if !directory.has(OLD) {

@@ -45,7 +45,7 @@ impl GuardedNginx {
             fs::write(home.join(name), text).expect("a file");
         }
         let config = format!(
-            "daemon off; master_process off; pid {home}/nginx.pid; error_log {home}/error.log info;
+            "daemon off; worker_processes 1; pid {home}/nginx.pid; error_log {home}/error.log info;
              events {{ worker_connections 512; }}
              http {{
                log_format seen '$status $ssl_protocol $ssl_session_reused $connection_requests $ssl_client_fingerprint -';
@@ -81,6 +81,17 @@ impl GuardedNginx {
         }
     }
 
+    /// Has it read its configuration anew, at some time after this.
+    pub fn reload(&self) {
+        self.signal("HUP");
+    }
+
+    fn signal(&self, name: &str) {
+        let id = self.child.id().to_string();
+        // It may have ended; then the test says so.
+        let _ = Command::new("kill").args(["-s", name, &id]).status();
+    }
+
     /// The requests that it has seen.
     pub fn seen(&self) -> Vec<Seen> {
         let text = fs::read_to_string(&self.log).unwrap_or_default();
@@ -107,7 +118,8 @@ impl GuardedNginx {
 
 impl Drop for GuardedNginx {
     fn drop(&mut self) {
-        let _ = self.child.kill();
+        // Its worker ends with it, unless it is killed.
+        self.signal("TERM");
         let _ = self.child.wait();
     }
 }
