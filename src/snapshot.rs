@@ -85,7 +85,8 @@ impl Snapshot {
             let opened = open_listeners(&config, trusts, previous);
             opened.map_err(|found| problems.extend(found)).ok()
         });
-        let integrations = Integrations::open(&config)
+        let before = previous.map(|before| before.integrations.as_ref());
+        let integrations = Integrations::open(&config, before)
             .map_err(|found| problems.extend(found))
             .ok();
         let memory = previous.map(|before| before.authorizer.replay_memory().as_ref());

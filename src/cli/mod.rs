@@ -1,6 +1,7 @@
 //! The command line: one file a subcommand. Exit codes: 0 good, 1 the thing asked about is
 //! wrong, 2 the command was not understood.
 
+mod certificates;
 mod check;
 mod credentials;
 mod demo;
@@ -50,6 +51,9 @@ enum Command {
     /// Make, list and retire the signing keys of consumers.
     #[command(subcommand)]
     Credentials(credentials::Command),
+    /// Make and rotate the certificates by which upstreams know the gateway.
+    #[command(subcommand)]
+    Certificates(certificates::Command),
 }
 
 /// Which configuration.
@@ -77,6 +81,7 @@ impl Cli {
             Command::Sign(options) => sign::run(options),
             Command::Verify(options) => verify::run(options),
             Command::Credentials(command) => credentials::run(command),
+            Command::Certificates(command) => certificates::run(command),
         };
         done.unwrap_or_else(|error| {
             eprintln!("{error:#}");

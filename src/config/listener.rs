@@ -216,30 +216,33 @@ fn read_tls(
     })
 }
 
-const TLS_VERSIONS: [(&str, TlsVersion); 2] =
+/// The words for versions of TLS.
+pub(super) const TLS_VERSIONS: [(&str, TlsVersion); 2] =
     [("1.2", TlsVersion::Tls12), ("1.3", TlsVersion::Tls13)];
 
 fn read_certificates(table: &mut Table<'_>, base: &Path) -> Vec<CertificateFiles> {
-    let mut certificates = Vec::new();
-    for mut table in table.tables("certificate") {
-        let line = table.line();
-        let chain = table
-            .need("chain", "name the PEM file of the certificate, leaf first")
-            .text("chain");
-        let private_key = table
-            .need("private_key", "name the PEM file of the certificate's key")
-            .text("private_key");
-        table.finish();
-        if let (Some(chain), Some(private_key)) = (chain, private_key) {
-            certificates.push(CertificateFiles {
-                chain: base.join(chain.value),
-                private_key: base.join(private_key.value),
-                line,
-                may_be_missing: false,
-            });
-        }
-    }
-    certificates
+    let tables = table.tables("certificate").into_iter();
+    tables
+        .filter_map(|one| read_certificate(one, base))
+        .collect()
+}
+
+/// A table with `chain` and `private_key`; `None` when one of them is missing, which is noted.
+pub(super) fn read_certificate(mut table: Table<'_>, base: &Path) -> Option<CertificateFiles> {
+    let line = table.line();
+    let chain = table
+        .need("chain", "name the PEM file of the certificate, leaf first")
+        .text("chain");
+    let private_key = table
+        .need("private_key", "name the PEM file of the certificate's key")
+        .text("private_key");
+    table.finish();
+    Some(CertificateFiles {
+        chain: base.join(chain?.value),
+        private_key: base.join(private_key?.value),
+        line,
+        may_be_missing: false,
+    })
 }
 
 fn read_http2(table: &mut Table<'_>, tls: bool) -> bool {

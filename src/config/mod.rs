@@ -23,6 +23,7 @@ mod revocation;
 mod route;
 mod signature;
 mod trust_store;
+mod upstream_tls;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -34,7 +35,7 @@ pub use acme::{Acme, AcmeCertificate, AcmeChallenge};
 pub use client_certificate::{ClientCertificate, ClientCertificateMode, TlsHost};
 pub use consumer::{CertificateMatch, Consumer};
 pub use credential_source::CredentialSource;
-pub use integration::{HttpProxy, Integration, IntegrationKind, Mock, TargetAddress, UpstreamTls};
+pub use integration::{HttpProxy, Integration, IntegrationKind, Mock, TargetAddress};
 pub use listener::{CertificateFiles, Listener, ListenerTls, TlsVersion};
 pub use outgoing::{Outgoing, OutgoingRfc9421, OutgoingScheme, OutgoingSigV4};
 pub use policy::{Demand, Policy, Proof};
@@ -49,6 +50,7 @@ pub use signature::{
     Rfc9421Demand, SigV4Algorithm, SigV4Demand, SignatureDemand, SignatureProfile, SignedPart,
     SignedTemplate, StreamingMode, StsDemand, TimestampPlace, TimestampUnit,
 };
+pub use upstream_tls::UpstreamTls;
 
 pub use trust_store::{Pin, TrustStore};
 

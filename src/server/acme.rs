@@ -109,7 +109,7 @@ pub(super) fn publish(state: &State, names: &[String]) {
     match state.keep_snapshot().reopened() {
         Ok(snapshot) => {
             let version = snapshot.version();
-            super::tell_certificates(state, &snapshot);
+            super::validity::tell(state, &snapshot);
             state.publish(Arc::new(snapshot));
             state.telemetry.metrics().reload(Some(version));
             tracing::info!(names, version, "A new certificate serves.");

@@ -7,6 +7,7 @@ mod admin;
 mod buffers;
 mod connection;
 mod deadline;
+mod engine;
 mod gate;
 mod handshake;
 mod headers;
@@ -23,6 +24,8 @@ mod slot;
 mod source;
 mod state;
 mod stream;
+mod upstream;
+mod validity;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -30,12 +33,8 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use pingora_core::apps::HttpServerOptions;
-use pingora_core::server::configuration::ServerConf;
-use pingora_proxy::{HttpProxy, http_proxy};
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::clock::UtcTime;
 use crate::config::{Config, Process};
 use crate::names::ListenerName;
 use crate::problem::Problems;
@@ -44,7 +43,6 @@ use crate::telemetry::Telemetry;
 use crate::tls;
 
 use listeners::Listeners;
-use proxy::Gateway;
 use state::State;
 
 /// Why a gateway does not start.
@@ -126,13 +124,12 @@ async fn serve(
     let mut hangup = signals(SignalKind::hangup())?;
     let mut terminate = signals(SignalKind::terminate())?;
     let mut interrupt = signals(SignalKind::interrupt())?;
-    let mut listeners = Listeners::new(state.clone(), Arc::new(pingora(&state)));
+    let mut listeners = Listeners::new(state.clone(), Arc::new(engine::engine(&state)));
     let snapshot = state.keep_snapshot();
     let bound = listeners.bind(&snapshot).map_err(StartError::Bind)?;
     let admin = open_admin(process, &state)?;
     listeners.follow(&snapshot, bound);
-    tell_certificates(&state, &snapshot);
-    warn_of_credentials(&snapshot);
+    validity::tell(&state, &snapshot);
     prepare_replay_memory(&snapshot);
     tokio::spawn(snapshot.trusts().responders().clone().run());
     started(&Started {
@@ -156,26 +153,6 @@ async fn serve(
     let snapshot = state.keep_snapshot();
     drain(&state, &mut listeners, snapshot.process()).await;
     Ok(())
-}
-
-fn pingora(state: &Arc<State>) -> HttpProxy<Gateway> {
-    let conf = ServerConf {
-        upstream_keepalive_pool_size: 512,
-        max_retries: 8,
-        ..ServerConf::default()
-    };
-    let gateway = Gateway {
-        state: state.clone(),
-    };
-    let mut proxy = http_proxy(&Arc::new(conf), gateway);
-    let snapshot = state.snapshot();
-    let idle = snapshot
-        .listeners()
-        .map(|listener| listener.settings.limits.idle_timeout);
-    let mut options = HttpServerOptions::default();
-    options.h2_idle_timeout = idle.max();
-    proxy.server_options = Some(options);
-    proxy
 }
 
 fn open_admin(process: &Process, state: &Arc<State>) -> Result<Option<SocketAddr>, StartError> {
@@ -227,8 +204,7 @@ async fn try_reload(
     let bound = listeners.bind(&snapshot)?;
     state.publish(snapshot.clone());
     listeners.follow(&snapshot, bound);
-    tell_certificates(state, &snapshot);
-    warn_of_credentials(&snapshot);
+    validity::tell(state, &snapshot);
     prepare_replay_memory(&snapshot);
     Ok(snapshot.version())
 }
@@ -266,40 +242,4 @@ fn prepare_replay_memory(snapshot: &Snapshot) {
             tracing::error!("The store of used signatures cannot be reached.");
         }
     });
-}
-
-/// Warns of credentials that end soon: their consumers need new ones before that.
-fn warn_of_credentials(snapshot: &Snapshot) {
-    let now = UtcTime::now();
-    let then = now.plus(snapshot.process().credential_warning);
-    for state in snapshot.authorizer().credentials() {
-        let credential = state.credential;
-        if let (Some(end), Some(consumer)) = (credential.not_after, state.consumer)
-            && credential.is_live(now)
-            && !credential.is_live(then)
-        {
-            tracing::warn!(credential = %credential.id, %consumer, not_after = %end, "A credential ends soon.");
-        }
-    }
-}
-
-fn tell_certificates(state: &State, snapshot: &Snapshot) {
-    let listeners = snapshot.listeners();
-    let all: Vec<_> = listeners
-        .flat_map(|listener| {
-            let served = listener.tls.iter().flat_map(|tls| tls.certificates());
-            let name = listener.settings.name.clone();
-            served.map(move |one| {
-                (
-                    name.clone(),
-                    one.chain.display().to_string(),
-                    one.not_after.unix(),
-                )
-            })
-        })
-        .collect();
-    let all = all
-        .iter()
-        .map(|(name, file, expiry)| (name.as_str(), file.clone(), *expiry));
-    state.telemetry.metrics().certificates(all);
 }

@@ -20,7 +20,7 @@ use crate::clock::UtcTime;
 use crate::config::CertificateFiles;
 use crate::problem::Problems;
 
-/// One certificate that a listener shows.
+/// One certificate that the gateway shows: a listener to callers, or an `http_proxy` to targets.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ServedCertificate {
     /// The file it came from.

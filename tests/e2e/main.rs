@@ -31,5 +31,6 @@ mod sign_command;
 mod signatures;
 mod signers;
 mod snippets;
+mod upstream_tls;
 mod upstreams;
 mod webhooks;

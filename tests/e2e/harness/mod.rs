@@ -7,6 +7,7 @@ pub mod case;
 pub mod changed;
 pub mod client;
 pub mod gateway;
+pub mod guarded_nginx;
 pub mod haproxy;
 pub mod http2;
 pub mod moto;
