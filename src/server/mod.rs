@@ -18,6 +18,7 @@ mod pace;
 mod proxy;
 mod refresh;
 mod request;
+mod stapling;
 mod state;
 mod stream;
 
@@ -140,6 +141,7 @@ async fn serve(
         admin,
     });
     let mut fresh = refresh::start(state.clone());
+    stapling::start(state.clone());
     loop {
         tokio::select! {
             Some(news) = fresh.recv() => refresh::publish(&state, &news),

@@ -4,18 +4,18 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use reqwest::header::{ACCEPT, CONTENT_TYPE};
-use reqwest::{Client, StatusCode, Url};
+use reqwest::Client;
 use tokio::sync::{Semaphore, mpsc};
 
 use crate::clock::UtcTime;
 use crate::revocation::http;
 
+use super::ask::{self, TIMEOUT};
 use super::entries::{Begin, Entries, OcspKey, OcspStatus};
 use super::responders::Responders;
-use super::{MAX_ANSWER_BYTES, OcspAnswer, request, responder_of, verify};
+use super::{OcspAnswer, responder_of, verify};
 
 /// What OCSP responders have said.
 pub struct OcspCache {
@@ -51,7 +51,6 @@ struct Job {
 const MAX_ENTRIES: usize = 100_000;
 const MAX_QUEUED: usize = 1024;
 const MAX_AT_ONCE: usize = 8;
-const TIMEOUT: Duration = Duration::from_secs(5);
 
 impl Default for OcspCache {
     fn default() -> Self {
@@ -180,20 +179,12 @@ impl OcspCache {
 
     async fn ask(&self, job: &Job, client: Option<&Client>) -> Result<OcspAnswer, String> {
         let client = client.ok_or("there is no HTTP client")?;
-        let url = job
-            .responder
-            .as_deref()
-            .ok_or("the certificate names none")?;
-        let url = Url::parse(url).map_err(|_| "its URL cannot be read")?;
-        if !http::is_allowed(&url) {
-            return Err(http::FORBIDDEN.to_owned());
-        }
-        let question = request(&job.subject, &job.issuer).map_err(|e| e.to_string())?;
+        let url = ask::target(job.responder.as_deref())?;
         let name = url.origin().ascii_serialization();
         if self.responders.is_down(&name, Instant::now()) {
             return Err("it failed a moment ago".to_owned());
         }
-        match post(client, url, question).await {
+        match ask::post(client, url, &job.subject, &job.issuer).await {
             Ok(answer) => {
                 self.responders.is_up(&name);
                 let answer = verify(&answer, &job.subject, &job.issuer, UtcTime::now());
@@ -208,21 +199,5 @@ impl OcspCache {
 
     fn entries(&self) -> MutexGuard<'_, Entries> {
         self.entries.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// Asks by POST (RFC 6960 appendix A.1).
-async fn post(client: &Client, url: Url, question: Vec<u8>) -> Result<Vec<u8>, String> {
-    let answer = client
-        .post(url)
-        .header(CONTENT_TYPE, "application/ocsp-request")
-        .header(ACCEPT, "application/ocsp-response")
-        .body(question)
-        .send()
-        .await
-        .map_err(http::words_of)?;
-    match answer.status() {
-        StatusCode::OK => http::body(answer, MAX_ANSWER_BYTES).await,
-        status => Err(format!("it answers {}", status.as_u16())),
     }
 }
