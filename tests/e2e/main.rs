@@ -24,6 +24,7 @@ mod paths;
 mod principals;
 mod replay;
 mod replayed;
+mod server_certificates;
 mod sign_command;
 mod signatures;
 mod signers;
