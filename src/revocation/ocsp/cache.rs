@@ -94,16 +94,16 @@ impl OcspCache {
         let queued = match begin {
             Begin::NotNow => return,
             Begin::Full => false,
-            Begin::Now => {
+            Begin::Now => self.queue.try_reserve().is_ok_and(|place| {
                 let responder = responder.map(str::to_owned);
-                let job = Job {
+                place.send(Job {
                     key: *key,
                     subject: subject.to_vec(),
                     issuer: issuer.to_vec(),
                     responder: responder.or_else(|| responder_of(subject)),
-                };
-                self.queue.try_send(job).is_ok()
-            }
+                });
+                true
+            }),
         };
         if !queued {
             self.dropped.fetch_add(1, Ordering::Relaxed);
