@@ -60,6 +60,15 @@ impl CrlSet {
         self.by_issuer.values().flatten()
     }
 
+    /// The lists that none of `authorities` has signed: nobody's, or of authorities that callers
+    /// bring along. Checks all signatures, so that none of these authorities' lists has to be
+    /// hashed while a caller waits.
+    pub fn not_by(&self, authorities: &[Certificate<'_>]) -> Vec<&Arc<Crl>> {
+        self.lists()
+            .filter(|list| !authorities.iter().any(|authority| list.is_by(authority)))
+            .collect()
+    }
+
     /// What the lists say of `subject`, which `issuer` has signed. A list stays good for
     /// `grace` longer than it says itself; `None` is no longer.
     ///

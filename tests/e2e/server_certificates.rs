@@ -222,6 +222,22 @@ fn a_response_is_fetched_from_the_responder_and_outlives_a_reload() {
     assert_eq!(staple(&next), NONE);
 }
 
+/// As in a container that holds nothing but the gateway.
+#[test]
+fn a_response_is_fetched_on_a_machine_without_public_roots() {
+    let (directory, ca) = stage();
+    let _responder = ca.respond("ca");
+    let config = showing(&[("ec", ", stapling = true")]);
+    let none = tempdir().unwrap();
+    let none = none.path().to_str().unwrap();
+    let roots = [("SSL_CERT_FILE", "/dev/null"), ("SSL_CERT_DIR", none)];
+    let gateway = Gateway::start_in(directory.path(), &config, &roots);
+    wait_for("a staple", || {
+        let said = seen(&gateway, directory.path(), "-status");
+        (staple_of(&said) == "good").then_some(())
+    });
+}
+
 #[test]
 fn a_revoked_certificate_is_shown_without_a_response() {
     let (directory, ca) = stage();
