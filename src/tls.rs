@@ -6,6 +6,7 @@
 
 mod certificates;
 mod doors;
+mod staple;
 mod verifier;
 
 use std::path::Path;
@@ -25,6 +26,7 @@ use doors::Doors;
 
 pub use certificates::ServedCertificate;
 pub use doors::Door;
+pub use staple::Staple;
 pub use verifier::{Seen, witnessed};
 
 /// The TLS of one listener between two reloads.
@@ -47,7 +49,8 @@ impl TlsGeneration {
         trusts: &Trusts,
         previous: Option<&TlsGeneration>,
     ) -> Result<Self, Problems> {
-        let certificates = Arc::new(Certificates::open(file, &tls.certificates)?);
+        let before = previous.map(|before| before.certificates.as_ref());
+        let certificates = Arc::new(Certificates::open(file, &tls.certificates, before)?);
         Self::assemble(certificates, listener, tls, trusts, previous)
             .map_err(|text| Problems::with_file(file, text))
     }
@@ -94,6 +97,11 @@ impl TlsGeneration {
     /// The certificates it shows.
     pub fn certificates(&self) -> &[ServedCertificate] {
         self.certificates.all()
+    }
+
+    /// The OCSP responses that are to be fetched for them.
+    pub fn staples(&self) -> impl Iterator<Item = &Arc<Staple>> {
+        self.certificates.staples()
     }
 
     /// Whether a request for `host` may come on this connection: through the door of its host,

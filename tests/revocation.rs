@@ -170,7 +170,7 @@ fn we_ask_what_openssl_asks() {
     let (_directory, ca) = with_two();
     assert_eq!(
         request(&ca.der("good"), &ca.der("ca")).unwrap(),
-        ca.ask("good")
+        ca.ask("good", "")
     );
 }
 
@@ -197,6 +197,37 @@ fn answers_of_the_issuer_and_of_its_delegate_are_believed() {
             assert_eq!(found.status, status, "{name} by {signer}");
             assert!(found.next_update.unwrap() > later(3600));
         }
+    }
+}
+
+#[test]
+fn a_responder_may_name_itself_by_its_key_and_the_issuer_by_a_newer_hash() {
+    let (_directory, ca) = with_two();
+    ca.issue("delegate", "delegate");
+    for (signer, asking, answering) in [
+        ("ca", "", "-resp_key_id"),
+        ("delegate", "", "-resp_key_id"),
+        ("ca", "-sha256", ""),
+        ("delegate", "-sha256", "-resp_key_id"),
+    ] {
+        let answer = ca.answer_with("bad", signer, asking, answering);
+        let found = verify(&answer, &ca.der("bad"), &ca.der("ca"), UtcTime::now());
+        assert_eq!(
+            found.unwrap().status,
+            Status::Revoked,
+            "{signer} {asking} {answering}"
+        );
+    }
+}
+
+#[test]
+fn an_answer_signed_with_sha_1_or_without_its_delegate_is_worth_nothing() {
+    let (_directory, ca) = with_two();
+    ca.issue("delegate", "delegate");
+    for (signer, answering) in [("ca", "-rmd sha1"), ("delegate", "-resp_no_certs")] {
+        let answer = ca.answer_with("good", signer, "", answering);
+        let found = verify(&answer, &ca.der("good"), &ca.der("ca"), UtcTime::now());
+        assert_eq!(found, Err(OcspError::Signer), "{answering}");
     }
 }
 

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use http::Uri;
 
-use crate::config::CertificateFiles;
+use crate::config::{CertificateFiles, StapleFrom};
 use crate::document::{Document, Placed, Table};
 
 /// The authority that issues, and what is kept of it.
@@ -137,6 +137,7 @@ pub(super) fn read_certificates(
             let files = CertificateFiles {
                 chain: file.clone(),
                 private_key: file,
+                staple: StapleFrom::Nowhere,
                 line,
                 may_be_missing: true,
             };

@@ -57,10 +57,23 @@ pub struct CertificateFiles {
     pub chain: PathBuf,
     /// PEM; PKCS#8, PKCS#1 or SEC1.
     pub private_key: PathBuf,
+    /// Where the OCSP response comes from that is shown with it.
+    pub staple: StapleFrom,
     /// The line of the configuration that names them.
     pub line: usize,
     /// Whether something else stands in while there is none: it is still to be had.
     pub may_be_missing: bool,
+}
+
+/// Where an OCSP response comes from that is shown with a certificate (RFC 6066 §8).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum StapleFrom {
+    /// None is shown.
+    Nowhere,
+    /// From a file, in DER.
+    File(PathBuf),
+    /// From the responder that the certificate names, time and again.
+    Responder,
 }
 
 /// Versions of TLS.
@@ -236,13 +249,32 @@ pub(super) fn read_certificate(mut table: Table<'_>, base: &Path) -> Option<Cert
     let private_key = table
         .need("private_key", "name the PEM file of the certificate's key")
         .text("private_key");
+    let staple = read_staple(&mut table, base);
     table.finish();
     Some(CertificateFiles {
         chain: base.join(chain?.value),
         private_key: base.join(private_key?.value),
+        staple,
         line,
         may_be_missing: false,
     })
+}
+
+fn read_staple(table: &mut Table<'_>, base: &Path) -> StapleFrom {
+    let file = table.text("ocsp");
+    let fetched = table.boolean("stapling") == Some(true);
+    match (file, fetched) {
+        (Some(file), true) => {
+            table.document().note(
+                file.line,
+                "\"ocsp\" names a response, and \"stapling\" fetches one; leave one of them out",
+            );
+            StapleFrom::Nowhere
+        }
+        (Some(file), false) => StapleFrom::File(base.join(file.value)),
+        (None, true) => StapleFrom::Responder,
+        (None, false) => StapleFrom::Nowhere,
+    }
 }
 
 fn read_http2(table: &mut Table<'_>, tls: bool) -> bool {

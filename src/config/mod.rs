@@ -36,7 +36,7 @@ pub use client_certificate::{ClientCertificate, ClientCertificateMode, TlsHost};
 pub use consumer::{CertificateMatch, Consumer};
 pub use credential_source::CredentialSource;
 pub use integration::{HttpProxy, Integration, IntegrationKind, Mock, TargetAddress};
-pub use listener::{CertificateFiles, Listener, ListenerTls, TlsVersion};
+pub use listener::{CertificateFiles, Listener, ListenerTls, StapleFrom, TlsVersion};
 pub use outgoing::{Outgoing, OutgoingRfc9421, OutgoingScheme, OutgoingSigV4};
 pub use policy::{Demand, Policy, Proof};
 pub use process::{AccessLog, Process};

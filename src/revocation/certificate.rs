@@ -6,12 +6,13 @@ use x509_parser::extensions::{GeneralName, ParsedExtension};
 use x509_parser::oid_registry::{OID_X509_EXT_CRL_DISTRIBUTION_POINTS, OID_X509_EXT_KEY_USAGE};
 use x509_parser::prelude::FromDer as _;
 
-use super::der::{NotDer, Reader, SEQUENCE, SERIAL_BYTES, constructed, number};
+use super::der::{NotDer, Reader, SEQUENCE, SERIAL_BYTES, Signed, constructed, number};
+use super::signature::is_signed_by;
 
 /// A certificate, as far as revocation looks at it.
 pub struct Certificate<'a> {
     parsed: X509Certificate<'a>,
-    pub(super) der: &'a [u8],
+    der: &'a [u8],
     pub(super) serial: [u8; SERIAL_BYTES],
     /// The DER of every GeneralName under which a CRL for it may be published. An indirect
     /// one, or one for some reasons only, is not among them.
@@ -46,6 +47,14 @@ impl<'a> Certificate<'a> {
             serial,
             crl_names,
         })
+    }
+
+    /// Whether `issuer` has signed it, by name and by key. Whether it may is not asked.
+    pub fn is_issued_by(&self, issuer: &Certificate<'_>) -> bool {
+        let fields = Reader::only(self.der, SEQUENCE).map(|value| Reader::new(value.content));
+        let signed = fields.and_then(|mut fields| Signed::read(&mut fields));
+        self.issuer() == issuer.subject()
+            && signed.is_ok_and(|signed| is_signed_by(&signed, issuer.spki()))
     }
 
     /// Its serial number as it is encoded.

@@ -6,39 +6,45 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
-use reqwest::redirect::{Attempt, Policy};
+use reqwest::redirect::{Action, Attempt, Policy};
 use reqwest::{Client, ClientBuilder, Response, Url};
 
 const MAX_REDIRECTS: usize = 2;
 
 /// A client that goes wherever an operator sends it.
 pub(super) fn client(timeout: Duration) -> Result<Client, String> {
-    build(
-        Client::builder().redirect(Policy::limited(MAX_REDIRECTS)),
-        timeout,
-    )
+    build(timeout, || {
+        Client::builder().redirect(Policy::limited(MAX_REDIRECTS))
+    })
 }
 
 /// A client for URLs that stand in certificates. It does not go to addresses of the link,
 /// where the machine's own secrets are told to whoever asks from it.
 pub(super) fn guarded_client(timeout: Duration) -> Result<Client, String> {
-    let builder = Client::builder()
-        .redirect(Policy::custom(|attempt: Attempt<'_>| {
-            if attempt.previous().len() > MAX_REDIRECTS {
-                return attempt.error("too many redirects");
-            }
-            match is_allowed(attempt.url()) {
-                true => attempt.follow(),
-                false => attempt.error(FORBIDDEN),
-            }
-        }))
-        .dns_resolver(Arc::new(Guarded));
-    build(builder, timeout)
+    build(timeout, || {
+        Client::builder()
+            .redirect(Policy::custom(redirect))
+            .dns_resolver(Arc::new(Guarded))
+    })
 }
 
-fn build(builder: ClientBuilder, timeout: Duration) -> Result<Client, String> {
-    let client = builder.no_proxy().timeout(timeout).build();
-    client.map_err(|e| format!("there is no HTTP client: {}", words_of(e)))
+fn redirect(attempt: Attempt<'_>) -> Action {
+    if attempt.previous().len() > MAX_REDIRECTS {
+        return attempt.error("too many redirects");
+    }
+    match is_allowed(attempt.url()) {
+        true => attempt.follow(),
+        false => attempt.error(FORBIDDEN),
+    }
+}
+
+/// A machine without public roots can still fetch by http: everything here is signed. https
+/// then fails at its servers' certificates.
+fn build(timeout: Duration, begin: impl Fn() -> ClientBuilder) -> Result<Client, String> {
+    let settled = |builder: ClientBuilder| builder.no_proxy().timeout(timeout).build();
+    settled(begin())
+        .or_else(|_| settled(begin().tls_certs_only([])))
+        .map_err(|e| format!("there is no HTTP client: {}", words_of(e)))
 }
 
 pub(super) const FORBIDDEN: &str = "its address is one that certificates may not name";

@@ -22,6 +22,7 @@ mod refresh;
 mod request;
 mod slot;
 mod source;
+mod stapling;
 mod state;
 mod stream;
 mod upstream;
@@ -141,6 +142,7 @@ async fn serve(
     });
     let mut fresh = refresh::start(state.clone());
     let mut issued = acme::start(state.clone());
+    stapling::start(state.clone());
     loop {
         tokio::select! {
             Some(news) = fresh.recv() => refresh::publish(&state, news).await,

@@ -1,11 +1,14 @@
-//! The certificates that a listener shows, chosen by the name that the caller asks for:
-//! the exact name first, then a wildcard of one label, then the first certificate.
+//! The certificates that a listener shows. In: the name that the caller asks for and the
+//! signatures that it understands. Out: the certificate of the exact name, or else of a wildcard
+//! of one label, or else the first; of several for one name one whose signature is understood.
 
 use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 
 use rcgen::{CertificateParams, KeyPair};
+use rustls::SignatureAlgorithm;
+use rustls::SignatureScheme;
 use rustls::crypto::aws_lc_rs::sign::any_supported_type;
 use rustls::pki_types::PrivateKeyDer;
 use rustls::pki_types::pem::PemObject;
@@ -19,6 +22,8 @@ use crate::bundle::read_bundle;
 use crate::clock::UtcTime;
 use crate::config::CertificateFiles;
 use crate::problem::Problems;
+
+use super::staple::Staple;
 
 /// One certificate that the gateway shows: a listener to callers, or an `http_proxy` to targets.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,77 +39,112 @@ pub struct ServedCertificate {
 /// All of them, by name.
 #[derive(Debug)]
 pub(super) struct Certificates {
-    all: Vec<ServedCertificate>,
-    first: Arc<CertifiedKey>,
-    exact: HashMap<String, Arc<CertifiedKey>>,
+    served: Vec<ServedCertificate>,
+    staples: Vec<Arc<Staple>>,
+    /// For names that no other has: the first, and others of the same names.
+    first: Choices,
+    exact: HashMap<String, Choices>,
     /// By what stands behind `*.`.
-    wildcard: HashMap<String, Arc<CertifiedKey>>,
+    wildcard: HashMap<String, Choices>,
+}
+
+/// Certificates for one name. Those of ECDSA and Ed25519 stand before those of RSA, which costs
+/// a server ten times as much and is understood by everybody; otherwise as configured.
+type Choices = Vec<Arc<Opened>>;
+
+#[derive(Debug)]
+struct Opened {
+    served: ServedCertificate,
+    key: Arc<CertifiedKey>,
+    /// As configured, in lower case.
+    names: Vec<String>,
+    staple: Option<Arc<Staple>>,
 }
 
 impl Certificates {
-    pub(super) fn open(file: &Path, files: &[CertificateFiles]) -> Result<Self, Problems> {
+    /// Opens the files. Responses that were fetched for the same certificate by `previous` are
+    /// shown on.
+    pub(super) fn open(
+        file: &Path,
+        files: &[CertificateFiles],
+        previous: Option<&Self>,
+    ) -> Result<Self, Problems> {
         let mut problems = Problems::default();
         let mut opened = Vec::new();
+        let before = previous.map_or(&[][..], |previous| &previous.staples);
         for entry in files {
-            match open_one(entry) {
-                Ok(found) => opened.push(found),
+            match open_one(entry, before) {
+                Ok(found) => opened.push(Arc::new(found)),
                 Err(text) => problems.add(file, entry.line, text),
             }
         }
-        let Some(first) = opened.first().map(|one| one.key.clone()) else {
-            return Err(problems);
-        };
+        match opened.is_empty() {
+            true => Err(problems),
+            false => problems.or_ok(Self::of(&opened)),
+        }
+    }
+
+    fn of(opened: &[Arc<Opened>]) -> Self {
+        let mut ordered = opened.to_vec();
+        ordered.sort_by_key(|one| one.key.key.algorithm() == SignatureAlgorithm::RSA);
+        let same = |one: &&Arc<Opened>| one.names == opened[0].names;
         let mut certificates = Self {
-            all: Vec::new(),
-            first,
+            served: opened.iter().map(|one| one.served.clone()).collect(),
+            staples: opened.iter().filter_map(|one| one.staple.clone()).collect(),
+            first: ordered.iter().filter(same).cloned().collect(),
             exact: HashMap::new(),
             wildcard: HashMap::new(),
         };
-        for one in opened {
+        for one in &ordered {
             certificates.add(one);
         }
-        problems.or_ok(certificates)
+        certificates
     }
 
     pub(super) fn all(&self) -> &[ServedCertificate] {
-        &self.all
+        &self.served
     }
 
-    /// The first certificate that has a name keeps it.
-    fn add(&mut self, one: Opened) {
-        for name in one.names {
+    /// The staples that are to be fetched.
+    pub(super) fn staples(&self) -> impl Iterator<Item = &Arc<Staple>> {
+        self.staples.iter().filter(|one| one.is_fetched())
+    }
+
+    fn add(&mut self, one: &Arc<Opened>) {
+        for name in &one.names {
             let (names, name) = match name.strip_prefix("*.") {
-                Some(parent) => (&mut self.wildcard, parent.to_owned()),
-                None => (&mut self.exact, name),
+                Some(parent) => (&mut self.wildcard, parent),
+                None => (&mut self.exact, name.as_str()),
             };
-            names.entry(name).or_insert_with(|| one.key.clone());
+            names.entry(name.to_owned()).or_default().push(one.clone());
         }
-        self.all.push(one.served);
     }
 
-    fn choose(&self, name: Option<&str>) -> &Arc<CertifiedKey> {
-        let Some(name) = name else {
-            return &self.first;
-        };
-        let name = name.to_ascii_lowercase();
-        let parent = name.split_once('.').map(|(_, parent)| parent);
-        self.exact
-            .get(&name)
-            .or_else(|| self.wildcard.get(parent?))
-            .unwrap_or(&self.first)
+    /// One whose signature is not among `schemes` is chosen only when there is no other: the
+    /// handshake then says what it failed by.
+    fn choose(&self, name: Option<&str>, schemes: &[SignatureScheme]) -> &Opened {
+        let name = name.map(|name| name.strip_suffix('.').unwrap_or(name).to_ascii_lowercase());
+        let exact = name.as_ref().and_then(|name| self.exact.get(name));
+        let parent = name.as_ref().and_then(|name| name.split_once('.'));
+        let wildcard = parent.and_then(|(_, parent)| self.wildcard.get(parent));
+        let named = || exact.into_iter().chain(wildcard).flatten();
+        let fits = |one: &&Arc<Opened>| one.key.key.choose_scheme(schemes).is_some();
+        let named_first = named().next();
+        let of_name = named().find(fits).or(named_first);
+        of_name
+            .or_else(|| self.first.iter().find(fits))
+            .unwrap_or(&self.first[0])
     }
 }
 
 impl ResolvesServerCert for Certificates {
     fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
-        Some(self.choose(hello.server_name()).clone())
+        let chosen = self.choose(hello.server_name(), hello.signature_schemes());
+        // rustls hands in no time, and a response must not be shown beyond its own.
+        let stapled = chosen.staple.as_ref();
+        let stapled = stapled.and_then(|staple| staple.key(UtcTime::now()));
+        Some(stapled.unwrap_or_else(|| chosen.key.clone()))
     }
-}
-
-struct Opened {
-    served: ServedCertificate,
-    key: Arc<CertifiedKey>,
-    names: Vec<String>,
 }
 
 /// Stands in for a certificate that is still to be had: nobody believes it.
@@ -121,10 +161,11 @@ fn stand_in(files: &CertificateFiles) -> Result<Opened, String> {
         served,
         key: Arc::new(CertifiedKey::new(vec![certificate.der().clone()], signer)),
         names: Vec::new(),
+        staple: None,
     })
 }
 
-fn open_one(files: &CertificateFiles) -> Result<Opened, String> {
+fn open_one(files: &CertificateFiles, before: &[Arc<Staple>]) -> Result<Opened, String> {
     if files.may_be_missing && !files.chain.exists() {
         return stand_in(files);
     }
@@ -135,18 +176,15 @@ fn open_one(files: &CertificateFiles) -> Result<Opened, String> {
     let signer = any_supported_type(&key)
         .map_err(|e| format!("{name}: the private key is of no supported kind: {e}"))?;
     let (served, names) = describe(files, &chain[0])?;
-    let key = CertifiedKey::new(chain, signer);
-    match key.keys_match() {
-        Ok(()) => Ok(Opened {
-            served,
-            key: Arc::new(key),
-            names,
-        }),
-        Err(e) => Err(format!(
-            "{name}: is not the key of {}: {e}",
-            files.chain.display()
-        )),
-    }
+    let key = Arc::new(CertifiedKey::new(chain, signer));
+    key.keys_match()
+        .map_err(|e| format!("{name}: is not the key of {}: {e}", files.chain.display()))?;
+    Ok(Opened {
+        served,
+        staple: Staple::open(files, &key, before, UtcTime::now())?.map(Arc::new),
+        key,
+        names,
+    })
 }
 
 fn describe(
@@ -172,3 +210,7 @@ fn describe(
     };
     Ok((served, names))
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests;

@@ -27,6 +27,7 @@ mod proxy_protocol;
 mod replay;
 mod replayed;
 mod revocation;
+mod server_certificates;
 mod sign_command;
 mod signatures;
 mod signers;

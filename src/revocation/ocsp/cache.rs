@@ -4,19 +4,19 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use reqwest::header::{ACCEPT, CONTENT_TYPE};
-use reqwest::{Client, StatusCode, Url};
+use reqwest::Client;
 use tokio::sync::{Semaphore, mpsc};
 
 use crate::clock::UtcTime;
 use crate::crl_source::shown;
 use crate::revocation::http;
 
+use super::ask::{self, TIMEOUT};
 use super::entries::{Begin, Entries, OcspKey, OcspStatus};
 use super::responders::Responders;
-use super::{MAX_ANSWER_BYTES, OcspAnswer, request, responder_of, verify};
+use super::{OcspAnswer, responder_of, verify};
 
 /// What OCSP responders have said.
 pub struct OcspCache {
@@ -52,7 +52,6 @@ struct Job {
 const MAX_ENTRIES: usize = 100_000;
 const MAX_QUEUED: usize = 1024;
 const MAX_AT_ONCE: usize = 8;
-const TIMEOUT: Duration = Duration::from_secs(5);
 
 impl Default for OcspCache {
     fn default() -> Self {
@@ -96,16 +95,16 @@ impl OcspCache {
         let queued = match begin {
             Begin::NotNow => return,
             Begin::Full => false,
-            Begin::Now => {
+            Begin::Now => self.queue.try_reserve().is_ok_and(|place| {
                 let responder = responder.map(str::to_owned);
-                let job = Job {
+                place.send(Job {
                     key: *key,
                     subject: subject.to_vec(),
                     issuer: issuer.to_vec(),
                     responder: responder.or_else(|| responder_of(subject)),
-                };
-                self.queue.try_send(job).is_ok()
-            }
+                });
+                true
+            }),
         };
         if !queued {
             self.dropped.fetch_add(1, Ordering::Relaxed);
@@ -181,20 +180,12 @@ impl OcspCache {
 
     async fn ask(&self, job: &Job, client: Option<&Client>) -> Result<OcspAnswer, String> {
         let client = client.ok_or("there is no HTTP client")?;
-        let url = job
-            .responder
-            .as_deref()
-            .ok_or("the certificate names none")?;
-        let url = Url::parse(url).map_err(|_| "its URL cannot be read")?;
-        if !http::is_allowed(&url) {
-            return Err(http::FORBIDDEN.to_owned());
-        }
-        let question = request(&job.subject, &job.issuer).map_err(|e| e.to_string())?;
+        let url = ask::target(job.responder.as_deref())?;
         let name = url.origin().ascii_serialization();
         if self.responders.is_down(&name, Instant::now()) {
             return Err("it failed a moment ago".to_owned());
         }
-        match post(client, url, question).await {
+        match ask::post(client, url, &job.subject, &job.issuer).await {
             Ok(answer) => {
                 self.responders.is_up(&name);
                 let answer = verify(&answer, &job.subject, &job.issuer, UtcTime::now());
@@ -209,21 +200,5 @@ impl OcspCache {
 
     fn entries(&self) -> MutexGuard<'_, Entries> {
         self.entries.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// Asks by POST (RFC 6960 appendix A.1).
-async fn post(client: &Client, url: Url, question: Vec<u8>) -> Result<Vec<u8>, String> {
-    let answer = client
-        .post(url)
-        .header(CONTENT_TYPE, "application/ocsp-request")
-        .header(ACCEPT, "application/ocsp-response")
-        .body(question)
-        .send()
-        .await
-        .map_err(http::words_of)?;
-    match answer.status() {
-        StatusCode::OK => http::body(answer, MAX_ANSWER_BYTES).await,
-        status => Err(format!("it answers {}", status.as_u16())),
     }
 }

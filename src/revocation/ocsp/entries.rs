@@ -79,6 +79,8 @@ const SHORTEST: Duration = Duration::from_secs(60);
 const LONGEST: Duration = Duration::from_secs(24 * 3600);
 const FIRST_RETRY_SECS: i64 = 10;
 const LAST_RETRY_SECS: i64 = 600;
+/// One of so many is forgotten when there is no room.
+const PARTS: usize = 16;
 
 impl Entries {
     pub(super) fn new(most: usize) -> Self {
@@ -112,13 +114,33 @@ impl Entries {
         Begin::Now
     }
 
-    /// Room is made of what has ended; looked for once a second, however many want it.
+    /// Room is made of what has ended, or else of what ends soonest; looked for once a second,
+    /// however many want it.
     fn has_room(&mut self, now: UtcTime) -> bool {
         if self.by_key.len() >= self.most && self.swept != now.unix() {
             self.swept = now.unix();
             self.by_key.retain(|_, entry| !entry.has_ended(now));
+            if self.by_key.len() >= self.most {
+                self.shed();
+            }
         }
         self.by_key.len() < self.most
+    }
+
+    /// Forgets a small part. What is revoked stays.
+    fn shed(&mut self) {
+        let mut ends: Vec<i64> = self.by_key.values().filter_map(Entry::end).collect();
+        let mut left = ends.len().div_ceil(PARTS);
+        let Some(last) = left.checked_sub(1) else {
+            return;
+        };
+        let (_, bound, _) = ends.select_nth_unstable(last);
+        let bound = *bound;
+        self.by_key.retain(|_, entry| {
+            let goes = left > 0 && entry.end().is_some_and(|end| end <= bound);
+            left -= usize::from(goes);
+            !goes
+        });
     }
 
     /// Takes the answer, or that there was none.
@@ -179,6 +201,16 @@ impl Entry {
         let wait = FIRST_RETRY_SECS << self.failures.min(6);
         self.failures += 1;
         self.next = now.unix() + wait.min(LAST_RETRY_SECS);
+    }
+
+    /// When it ends, if it may be forgotten before.
+    fn end(&self) -> Option<i64> {
+        match self.known {
+            _ if self.asked.is_some() => None,
+            Some((OcspCertificateStatus::Revoked, _)) => None,
+            Some((_, until)) => Some(until.unix()),
+            None => Some(self.next),
+        }
     }
 
     fn has_ended(&self, now: UtcTime) -> bool {
@@ -266,14 +298,30 @@ mod tests {
     fn a_full_table_makes_room_of_what_has_ended() {
         let mut entries = Entries::new(2);
         let key = |n| OcspKey([n; 32]);
-        for (n, until) in [(1, 100), (2, 1000)] {
+        for (n, until) in [(1, 1000), (2, 100)] {
             entries.begin(&key(n), at(0));
             entries.end(&key(n), Some(&answer(GOOD, until)), at(0));
         }
-        assert_eq!(entries.begin(&key(3), at(100)), Begin::Full);
         assert_eq!(entries.begin(&key(3), at(101)), Begin::Now);
-        assert_eq!(entries.status(&key(1), at(101)), OcspStatus::Unasked);
-        assert_eq!(entries.status(&key(2), at(101)), known(GOOD, 1000));
+        assert_eq!(entries.status(&key(2), at(101)), OcspStatus::Unasked);
+        assert_eq!(entries.status(&key(1), at(101)), known(GOOD, 1000));
+    }
+
+    #[test]
+    fn or_of_what_ends_soonest_but_never_of_what_is_revoked() {
+        let mut entries = Entries::new(4);
+        let key = |n| OcspKey([n; 32]);
+        for (n, status, until) in [(1, GOOD, 900), (2, GOOD, 500), (3, REVOKED, 100)] {
+            entries.begin(&key(n), at(0));
+            entries.end(&key(n), Some(&answer(status, until)), at(0));
+        }
+        // The fourth is being asked about.
+        for (now, asked, gone) in [(1, 4, 0), (2, 5, 2), (3, 6, 1)] {
+            assert_eq!(entries.begin(&key(asked), at(now)), Begin::Now);
+            assert_eq!(entries.status(&key(gone), at(now)), OcspStatus::Unasked);
+        }
+        assert_eq!(entries.begin(&key(7), at(4)), Begin::Full);
+        assert_eq!(entries.status(&key(3), at(4)), known(REVOKED, 100));
     }
 
     #[test]

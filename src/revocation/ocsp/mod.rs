@@ -3,6 +3,7 @@
 //! A request has no nonce (RFC 5019 §2.1.1): responders answer from what they signed before.
 
 mod answer;
+mod ask;
 mod cache;
 mod entries;
 mod responders;
@@ -16,6 +17,7 @@ use super::certificate::{Certificate, Unreadable};
 use super::signature::read_key;
 
 pub use answer::{OcspAnswer, OcspCertificateStatus, OcspError};
+pub use ask::{Fetched, fetch};
 pub use cache::{OcspCache, OcspCounts};
 pub use entries::{OcspKey, OcspStatus};
 

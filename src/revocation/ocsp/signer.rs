@@ -65,15 +65,5 @@ fn is_delegate(delegate: &Certificate<'_>, issuer: &Certificate<'_>, now: UtcTim
         && delegate.may_sign()
         && !delegate.has_unknown_demands()
         && delegate.is_valid_at(now)
-        && delegate.issuer() == issuer.subject()
-        && has_issued(issuer, delegate.der)
-}
-
-fn has_issued(issuer: &Certificate<'_>, der: &[u8]) -> bool {
-    let fields = Reader::only(der, SEQUENCE).map(|value| Reader::new(value.content));
-    let signed = fields.and_then(|mut fields| {
-        let signed = Signed::read(&mut fields)?;
-        fields.end().map(|()| signed)
-    });
-    signed.is_ok_and(|signed| is_signed_by(&signed, issuer.spki()))
+        && delegate.is_issued_by(issuer)
 }

@@ -44,7 +44,7 @@ fn a_list_by_another_writer_is_read() {
     let mut list = Crl::parse(signed.der()).unwrap();
     let list = list.remove(0);
     assert!(list.lists(&[0x7f; 20]));
-    let issuer = Certificate::read(authority.der()).unwrap();
+    let issuer = authority.certificate();
     assert!(list.verify_by(issuer.spki()));
     let twice = signed.pem().unwrap().repeat(2);
     assert_eq!(Crl::parse(twice.as_bytes()).unwrap().len(), 2);
@@ -55,15 +55,15 @@ fn only_the_key_that_signed_has_signed() {
     let (authority, other) = (Authority::usual(), Authority::usual());
     let list = Draft::new().parse(&authority).unwrap();
     for _ in 0..2 {
-        assert!(list.verify_by(Certificate::read(authority.der()).unwrap().spki()));
-        assert!(!list.verify_by(Certificate::read(other.der()).unwrap().spki()));
+        assert!(list.verify_by(authority.certificate().spki()));
+        assert!(!list.verify_by(other.certificate().spki()));
     }
     assert!(!list.verify_by(b""));
     let mut changed = Draft::new().revoking(&[5]).sign(&authority);
     let at = changed.windows(3).position(|w| w == [2, 1, 5]).unwrap();
     changed[at + 2] = 6;
     let changed = Crl::parse(&changed).unwrap();
-    assert!(!changed[0].verify_by(Certificate::read(authority.der()).unwrap().spki()));
+    assert!(!changed[0].verify_by(authority.certificate().spki()));
 }
 
 #[test]
@@ -167,7 +167,7 @@ proptest! {
         list[at] = to;
         // Whatever can still be read is not what was signed.
         if let Ok(read) = Crl::parse(&list) {
-            let issuer = Certificate::read(authority.der()).unwrap();
+            let issuer = authority.certificate();
             prop_assert!(same || !read[0].verify_by(issuer.spki()));
         }
     }
@@ -187,8 +187,8 @@ fn half_a_million_entries() {
         draft.entries.extend(entry(&serial, &[&reason]));
     }
     let der = draft.sign(&authority);
-    let pem = rcgen_pem(&der);
-    let issuer = Certificate::read(authority.der()).unwrap();
+    let pem = as_pem(&der);
+    let issuer = authority.certificate();
     let at = std::time::Instant::now();
     let list = Crl::parse(&der).unwrap().remove(0);
     println!("{} bytes of DER: {:?}", der.len(), at.elapsed());
@@ -211,7 +211,7 @@ fn half_a_million_entries() {
     );
 }
 
-fn rcgen_pem(der: &[u8]) -> Vec<u8> {
+fn as_pem(der: &[u8]) -> Vec<u8> {
     use base64::Engine as _;
     let text = base64::engine::general_purpose::STANDARD.encode(der);
     let lines: Vec<&[u8]> = text.as_bytes().chunks(64).collect();

@@ -180,6 +180,10 @@ impl Authority {
         self.issuer.der()
     }
 
+    fn certificate(&self) -> Certificate<'_> {
+        Certificate::read(self.der()).unwrap()
+    }
+
     /// A certificate with this serial number; its CRLs are at `points`.
     fn issue(&self, serial: &[u8], is_ca: bool, points: &[&str]) -> Vec<u8> {
         let mut params = CertificateParams::default();

@@ -120,17 +120,22 @@ impl OpensslCa {
 
     /// What `signer` answers about `name`, in `NAME.ocsp.der`.
     pub fn answer(&self, name: &str, signer: &str) -> Vec<u8> {
-        self.ask(name);
+        self.answer_with(name, signer, "", "")
+    }
+
+    /// The same, asked and answered with more options.
+    pub fn answer_with(&self, name: &str, signer: &str, asking: &str, answering: &str) -> Vec<u8> {
+        self.ask(name, asking);
         self.run(&format!(
-            "ocsp -index index.txt -CA ca.pem -rsigner {signer}.pem -rkey {signer}.key -ndays 1 -reqin {name}.req.der -respout {name}.ocsp.der"
+            "ocsp -index index.txt -CA ca.pem -rsigner {signer}.pem -rkey {signer}.key -ndays 1 -reqin {name}.req.der -respout {name}.ocsp.der {answering}"
         ));
         self.read(&format!("{name}.ocsp.der"))
     }
 
     /// The question that openssl would put about `name`.
-    pub fn ask(&self, name: &str) -> Vec<u8> {
+    pub fn ask(&self, name: &str, options: &str) -> Vec<u8> {
         self.run(&format!(
-            "ocsp -issuer ca.pem -cert {name}.pem -no_nonce -reqout {name}.req.der"
+            "ocsp {options} -issuer ca.pem -cert {name}.pem -no_nonce -reqout {name}.req.der"
         ));
         self.read(&format!("{name}.req.der"))
     }
