@@ -6,8 +6,10 @@
 use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
 
-use rustls::client::ResolvesClientCert;
+use rustls::client::{ResolvesClientCert, Resumption};
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::sign::{CertifiedKey, SingleCertAndKey};
@@ -26,6 +28,10 @@ use crate::tls::ServedCertificate;
 /// The TLS of one upstream.
 pub struct ClientTls {
     config: Arc<ClientConfig>,
+    /// The same for handshakes in which no session is resumed.
+    anew: Arc<ClientConfig>,
+    /// No session is resumed before this second.
+    anew_until: AtomicI64,
     server_name: String,
     shown: Option<ServedCertificate>,
     id: [u8; 32],
@@ -58,8 +64,13 @@ impl ClientTls {
             return Ok(same.clone());
         }
         let (key, served) = shown.map(|shown| (shown.key, shown.served)).unzip();
+        let config = client_config(file, tls, authorities, key)?;
+        let mut anew = config.clone();
+        anew.resumption = Resumption::disabled();
         Ok(Arc::new(Self {
-            config: Arc::new(client_config(file, tls, authorities, key)?),
+            config: Arc::new(config),
+            anew: Arc::new(anew),
+            anew_until: AtomicI64::new(0),
             server_name: tls.server_name.clone(),
             shown: served,
             id,
@@ -67,8 +78,20 @@ impl ClientTls {
     }
 
     /// What rustls needs to shake hands.
-    pub fn config(&self) -> &Arc<ClientConfig> {
-        &self.config
+    pub fn config(&self, now: UtcTime) -> &Arc<ClientConfig> {
+        match now.unix() < self.anew_until.load(Ordering::Relaxed) {
+            true => &self.anew,
+            false => &self.config,
+        }
+    }
+
+    /// Resumes no session for a while. There are targets that break a handshake off when a session
+    /// is resumed, and nothing tells that this was why: OpenSSL does it where a client certificate
+    /// is asked for and no session id context is set. Their sessions would be offered again and
+    /// again.
+    pub fn handshake_failed(&self, now: UtcTime) {
+        let until = now.plus(ANEW).unix();
+        self.anew_until.store(until, Ordering::Relaxed);
     }
 
     /// The name that the target's certificate must have.
@@ -86,6 +109,8 @@ impl ClientTls {
         self.id
     }
 }
+
+const ANEW: Duration = Duration::from_secs(60);
 
 /// Without what is secret in it.
 impl fmt::Debug for ClientTls {
