@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use reqwest::StatusCode;
 use reqwest::header::{
-    ETAG, HeaderName, HeaderValue, IF_MODIFIED_SINCE, IF_NONE_MATCH, LAST_MODIFIED,
+    DATE, ETAG, HeaderMap, HeaderName, HeaderValue, IF_MODIFIED_SINCE, IF_NONE_MATCH, LAST_MODIFIED,
 };
 use tokio::io::AsyncReadExt as _;
 
@@ -86,10 +86,20 @@ async fn get(url: &str, previous: Option<&Loaded>) -> Result<Loaded, String> {
     if answer.status() != StatusCode::OK {
         return Err(format!("the server answers {}", answer.status().as_u16()));
     }
-    let header = |name| answer.headers().get(name).cloned();
-    let (etag, last_modified) = (header(ETAG), header(LAST_MODIFIED));
+    let etag = answer.headers().get(ETAG).cloned();
+    let last_modified = lasting_date(answer.headers());
     let bytes = http::body(answer, MAX_CRL_BYTES).await?;
     parse(bytes, previous, etag, last_modified).await
+}
+
+/// When what was sent was last modified, if that tells it from what comes later: it is in whole
+/// seconds, and a list may be published twice in one (RFC 9110 §8.8.2.2).
+fn lasting_date(headers: &HeaderMap) -> Option<HeaderValue> {
+    let modified = headers.get(LAST_MODIFIED)?;
+    let time = |value: &HeaderValue| UtcTime::parse_http(value.to_str().ok()?);
+    let sent = time(headers.get(DATE)?)?;
+    let settled = time(modified)?.plus(Duration::from_secs(1)) < sent;
+    settled.then(|| modified.clone())
 }
 
 impl Loaded {
@@ -128,4 +138,25 @@ async fn parse(
         etag,
         last_modified,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_date_counts_only_when_nothing_newer_can_have_the_same() {
+        let date = |modified: &'static str, sent: &'static str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(LAST_MODIFIED, HeaderValue::from_static(modified));
+            headers.insert(DATE, HeaderValue::from_static(sent));
+            lasting_date(&headers).is_some()
+        };
+        let modified = "Sun, 06 Nov 1994 08:49:37 GMT";
+        assert!(!date(modified, modified));
+        assert!(!date(modified, "Sun, 06 Nov 1994 08:49:38 GMT"));
+        assert!(date(modified, "Sun, 06 Nov 1994 08:49:39 GMT"));
+        assert!(!date(modified, "today"));
+        assert!(!date("yesterday", modified));
+    }
 }
