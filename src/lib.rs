@@ -43,3 +43,4 @@ pub mod names;
 pub mod pattern;
 pub mod problem;
 pub mod shape;
+pub mod spiffe;

@@ -33,6 +33,9 @@ pub enum Refusal {
     CertificateUntrusted(Distrust),
     /// The certificate is trusted but belongs to no consumer.
     CertificateUnknown,
+    /// It is a consumer's, but not as the route's policy wants it; the condition that fails
+    /// first is named by its key.
+    CertificateNotAllowed(&'static str),
     /// The authority is not the one for which the TLS connection was made (RFC 9110 §15.5.20).
     Misdirected,
     /// The route needs a signature and the request has none.
@@ -102,6 +105,7 @@ impl Refusal {
             Self::CertificateRequired => "certificate_required",
             Self::CertificateUntrusted(_) => "certificate_untrusted",
             Self::CertificateUnknown => "certificate_unknown",
+            Self::CertificateNotAllowed(_) => "certificate_not_allowed",
             Self::Misdirected => "misdirected_request",
             Self::SignatureRequired(_) => "signature_required",
             Self::SignatureMalformed(_) => "signature_malformed",
@@ -135,6 +139,7 @@ impl Refusal {
             Self::CertificateRequired
             | Self::CertificateUntrusted(_)
             | Self::CertificateUnknown
+            | Self::CertificateNotAllowed(_)
             | Self::SignatureMalformed(_)
             | Self::SignatureScope
             | Self::SignatureExpired
@@ -171,6 +176,7 @@ impl Refusal {
             Self::CertificateRequired => "A client certificate is required.",
             Self::CertificateUntrusted(_) => "The client certificate is not trusted.",
             Self::CertificateUnknown => "The client certificate belongs to no consumer.",
+            Self::CertificateNotAllowed(_) => "The client certificate may not use this route.",
             Self::Misdirected => "The connection was not made for this host.",
             Self::SignatureRequired(_) => "A request signature is required.",
             Self::SignatureMalformed(_) => "The request signature is malformed or incomplete.",
@@ -203,6 +209,7 @@ impl Refusal {
         match self {
             Self::Malformed(why)
             | Self::PathRefused(why)
+            | Self::CertificateNotAllowed(why)
             | Self::SignatureMalformed(why)
             | Self::SignatureMismatch(why)
             | Self::ReplayMemoryUnavailable(why)

@@ -35,6 +35,7 @@ const FLOORS: &[(&str, u8)] = &[
     ("pattern", 1),
     ("problem", 1),
     ("shape", 1),
+    ("spiffe", 1),
 ];
 
 /// Floor 1 is small enough to be one room: words may use words.

@@ -3,6 +3,7 @@
 //! Opens nothing but the TOML file itself: certificates, keys and the credential store are
 //! opened when a snapshot is built.
 
+mod certificate_rule;
 mod consumer;
 mod credential_source;
 mod declared;
@@ -22,7 +23,10 @@ use std::path::{Path, PathBuf};
 use crate::document::{self, Document, Table};
 use crate::problem::Problems;
 
-pub use consumer::{CertificateMatch, Consumer};
+use certificate_rule::CertificateRules;
+
+pub use certificate_rule::{CertificateCondition, CertificateRule, SpiffePath};
+pub use consumer::Consumer;
 pub use credential_source::CredentialSource;
 pub use integration::{HttpProxy, Integration, IntegrationKind, Mock, TargetAddress, UpstreamTls};
 pub use listener::{
@@ -87,8 +91,14 @@ fn read(mut root: Table<'_>) -> Config {
     let listeners = listener::read(&mut root, &base, process.admin);
     let credential_sources = credential_source::read(&mut root);
     let has_store = process.credential_store.is_some() || !credential_sources.is_empty();
-    let (consumers, consumer_names) = consumer::read(&mut root, has_store);
-    let (policies, policy_names) = policy::read(&mut root, &consumer_names, &listeners);
+    let mut rules = CertificateRules::read(&mut root);
+    let (consumers, consumer_names) = consumer::read(&mut root, has_store, &mut rules);
+    let mut known = policy::Known {
+        consumers: &consumer_names,
+        listeners: &listeners,
+        rules: &mut rules,
+    };
+    let (policies, policy_names) = policy::read(&mut root, &mut known);
     policy::check_credentials(root.document(), &policies, &consumers);
     let (integrations, integration_names) = integration::read(&mut root, &base);
     let known = route::Known {
