@@ -37,6 +37,7 @@ pub mod clock;
 pub mod digest;
 pub mod distrust;
 pub mod document;
+pub mod field_name;
 pub mod key;
 pub mod method;
 pub mod names;

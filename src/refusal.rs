@@ -71,6 +71,9 @@ pub enum Refusal {
     BuffersFull,
     /// The body stopped arriving.
     BodyTimeout,
+    /// What the upstream is to be told of the caller's certificate does not fit into its fields
+    /// (RFC 6585 §5).
+    CertificateHeadersTooLarge(&'static str),
     /// The gateway cannot sign the request for the upstream.
     UpstreamNotSigned(&'static str),
     /// No target could be reached.
@@ -123,6 +126,7 @@ impl Refusal {
             Self::BodyTooLarge => "body_too_large",
             Self::BuffersFull => "buffers_full",
             Self::BodyTimeout => "body_timeout",
+            Self::CertificateHeadersTooLarge(_) => "certificate_headers_too_large",
             Self::UpstreamNotSigned(_) => "upstream_not_signed",
             Self::UpstreamUnreachable => "upstream_unreachable",
             Self::UpstreamFailed => "upstream_failed",
@@ -155,7 +159,7 @@ impl Refusal {
             Self::HeaderTimeout | Self::BodyTimeout => 408,
             Self::BodyTooLarge => 413,
             Self::Misdirected => 421,
-            Self::HeadersTooLarge => 431,
+            Self::HeadersTooLarge | Self::CertificateHeadersTooLarge(_) => 431,
             Self::Internal(_) => 500,
             Self::UpstreamUnreachable | Self::UpstreamFailed => 502,
             Self::ReplayMemoryUnavailable(_) | Self::PrincipalUnavailable(_) => 503,
@@ -196,6 +200,9 @@ impl Refusal {
             Self::BodyTooLarge => "The body is too large.",
             Self::BuffersFull => "The gateway holds too many bodies at once.",
             Self::BodyTimeout => "The body did not arrive in time.",
+            Self::CertificateHeadersTooLarge(_) => {
+                "The client certificate is too large to be passed on."
+            }
             Self::UpstreamNotSigned(_) => "The request cannot be signed for the upstream.",
             Self::UpstreamUnreachable => "The upstream cannot be reached.",
             Self::UpstreamFailed => "The upstream failed.",
@@ -214,6 +221,7 @@ impl Refusal {
             | Self::SignatureMismatch(why)
             | Self::ReplayMemoryUnavailable(why)
             | Self::PrincipalUnavailable(why)
+            | Self::CertificateHeadersTooLarge(why)
             | Self::UpstreamNotSigned(why)
             | Self::Internal(why) => why,
             Self::CertificateUntrusted(why) => why.reason(),

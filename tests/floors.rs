@@ -29,6 +29,7 @@ const FLOORS: &[(&str, u8)] = &[
     ("digest", 1),
     ("distrust", 1),
     ("document", 1),
+    ("field_name", 1),
     ("key", 1),
     ("method", 1),
     ("names", 1),

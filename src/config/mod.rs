@@ -3,6 +3,7 @@
 //! Opens nothing but the TOML file itself: certificates, keys and the credential store are
 //! opened when a snapshot is built.
 
+mod certificate_headers;
 mod certificate_rule;
 mod consumer;
 mod credential_source;
@@ -25,6 +26,7 @@ use crate::problem::Problems;
 
 use certificate_rule::CertificateRules;
 
+pub use certificate_headers::{CertificateForm, CertificateHeaders, XfccField};
 pub use certificate_rule::{CertificateCondition, CertificateRule, SpiffePath};
 pub use consumer::Consumer;
 pub use credential_source::CredentialSource;

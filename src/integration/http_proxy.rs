@@ -20,6 +20,7 @@ use crate::digest::sha256;
 use crate::names::IntegrationName;
 use crate::problem::Problems;
 
+use super::certificate_headers::CertificateHeaders;
 use super::outgoing::Signer;
 
 /// An upstream: a pool of targets behind one integration.
@@ -31,6 +32,7 @@ pub struct Upstream {
     retries: usize,
     secure: bool,
     signer: Option<Signer>,
+    certificate_headers: CertificateHeaders,
 }
 
 /// One request's tries at an upstream's targets.
@@ -61,7 +63,10 @@ impl Upstream {
             None
         });
         let template = |address: &SocketAddr| peer(*address, name, proxy, authorities.as_ref());
-        let signer = proxy.sign.as_ref().map(|sign| Signer::open(file, sign));
+        let certificate_headers = CertificateHeaders::new(&proxy.certificate_headers);
+        let own = certificate_headers.names();
+        let signer = proxy.sign.as_ref();
+        let signer = signer.map(|sign| Signer::open(file, sign, own));
         let signer = signer.transpose().unwrap_or_else(|found| {
             problems.extend(found);
             None
@@ -69,6 +74,7 @@ impl Upstream {
         problems.or_ok(()).map(|()| Self {
             secure: proxy.tls.is_some(),
             signer,
+            certificate_headers,
             name: name.clone(),
             peers: addresses.iter().map(template).collect(),
             next: AtomicUsize::new(0),
@@ -98,6 +104,11 @@ impl Upstream {
     /// Signs what is passed on; `None` when nothing is.
     pub fn signer(&self) -> Option<&Signer> {
         self.signer.as_ref()
+    }
+
+    /// How the targets are told of the caller's certificate.
+    pub fn certificate_headers(&self) -> &CertificateHeaders {
+        &self.certificate_headers
     }
 
     /// The peer of the next attempt: round robin for the first, then the neighbours.

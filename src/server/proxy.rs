@@ -13,7 +13,7 @@ use pingora_core::{Error, ErrorSource, ErrorType, Result};
 use pingora_http::{RequestHeader, ResponseHeader};
 use pingora_proxy::{FailToProxy, ProxyHttp, ProxyWarnLogContext, Session};
 
-use crate::call::{Body, Call, Parts};
+use crate::call::{Body, Call, Parts, host_of};
 use crate::clock::UtcTime;
 use crate::config::RequestLimits;
 use crate::flow::body::BodyWatch;
@@ -89,6 +89,10 @@ impl ProxyHttp for Gateway {
             Ok(plan) => plan,
             Err(refusal) => return refuse(session, request, refusal).await,
         };
+        if let Err(refusal) = tell_certificate(session, request, &plan, &snapshot) {
+            request.plan = Some(plan);
+            return refuse(session, request, refusal).await;
+        }
         if let Err(refusal) = check_early(session, request, &plan, self.hold(&snapshot)).await {
             request.plan = Some(plan);
             return refuse(session, request, refusal).await;
@@ -143,11 +147,6 @@ impl ProxyHttp for Gateway {
         };
         let snapshot = self.state.snapshot();
         let listener = snapshot.listener(&connection.listener);
-        let certificate = connection
-            .tls
-            .as_ref()
-            .and_then(|tls| tls.certificate.as_ref());
-        let certificate = certificate.filter(|_| plan.route().client_cert_header);
         let authority = authority_of(head).to_owned();
         let upstream = request.upstream();
         let host = upstream.and_then(|upstream| upstream.host());
@@ -163,7 +162,11 @@ impl ProxyHttp for Gateway {
                 host,
                 trusted_peers: listener.map_or(&[][..], |one| &one.settings.trusted_peers),
                 carriers: plan.carriers(),
-                certificate: certificate.map(|one| one.chain[0].as_ref()),
+                certificate: &request.certificate,
+                certificate_names: [
+                    snapshot.integrations().certificate_names(),
+                    upstream.map_or(&[][..], |one| one.certificate_headers().names()),
+                ],
                 decoded_length: match plan.duty() {
                     BodyDuty::Chunked(duty) => Some(duty.decoded_length()),
                     BodyDuty::None | BodyDuty::Sha256(_) | BodyDuty::Digest(_) => None,
@@ -227,6 +230,9 @@ impl ProxyHttp for Gateway {
             && let Some(connection) = &request.connection
         {
             connection.upgrade();
+        }
+        if let Some(upstream) = request.upstream() {
+            headers::widen_vary(head, upstream)?;
         }
         if !head.status.is_informational() {
             head.insert_header(REQUEST_ID, request.id.as_str())?;
@@ -404,6 +410,21 @@ fn decide(
         );
     }
     decided.outcome.map(|decision| (call.body(), decision))
+}
+
+/// Finds what the upstream is to be told of the certificate, before it hears of the request.
+fn tell_certificate(
+    session: &Session,
+    request: &mut Request,
+    plan: &Plan,
+    snapshot: &Snapshot,
+) -> Result<(), Refusal> {
+    if let (Answer::Proxy(upstream), Some(connection)) = (plan.answer(), &request.connection) {
+        let host = host_of(authority_of(session.req_header()));
+        let fields = headers::of_certificate(upstream, connection, snapshot, host)?;
+        request.certificate = fields;
+    }
+    Ok(())
 }
 
 /// Checks a small signed body before the upstream hears of the request; sets a watch over

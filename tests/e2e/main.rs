@@ -7,6 +7,7 @@ mod harness;
 
 mod bodies;
 mod callers;
+mod certificate_headers;
 mod certificate_rules;
 mod certificates;
 mod commands;
