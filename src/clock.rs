@@ -84,6 +84,12 @@ impl UtcTime {
         self.civil().strftime("%Y%m%dT%H%M%SZ").to_string()
     }
 
+    /// As OpenSSL prints the times of a certificate (`ASN1_TIME_print`).
+    pub fn asn1_print(self) -> String {
+        let text = self.civil().strftime("%b %e %H:%M:%S %Y GMT");
+        text.to_string()
+    }
+
     fn civil(self) -> DateTime {
         let at = Timestamp::from_second(self.0).unwrap_or(Timestamp::UNIX_EPOCH);
         TimeZone::UTC.to_datetime(at)

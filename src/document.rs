@@ -22,6 +22,14 @@ pub struct Placed<T> {
     pub line: usize,
 }
 
+/// A value that is a text or a table.
+pub enum TextOrTable<'d> {
+    /// A text that is not empty.
+    Text(Placed<String>),
+    /// A table.
+    Table(Table<'d>),
+}
+
 /// One file, and what has been found wrong with it so far.
 pub struct Document<'t> {
     file: &'t Path,

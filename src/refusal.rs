@@ -33,6 +33,9 @@ pub enum Refusal {
     CertificateUntrusted(Distrust),
     /// The certificate is trusted but belongs to no consumer.
     CertificateUnknown,
+    /// It is a consumer's, but not as the route's policy wants it; the condition that fails
+    /// first is named by its key.
+    CertificateNotAllowed(&'static str),
     /// The authority is not the one for which the TLS connection was made (RFC 9110 §15.5.20).
     Misdirected,
     /// The route needs a signature and the request has none.
@@ -68,6 +71,9 @@ pub enum Refusal {
     BuffersFull,
     /// The body stopped arriving.
     BodyTimeout,
+    /// What the upstream is to be told of the caller's certificate does not fit into its fields
+    /// (RFC 6585 §5).
+    CertificateHeadersTooLarge(&'static str),
     /// The gateway cannot sign the request for the upstream.
     UpstreamNotSigned(&'static str),
     /// No target could be reached.
@@ -102,6 +108,7 @@ impl Refusal {
             Self::CertificateRequired => "certificate_required",
             Self::CertificateUntrusted(_) => "certificate_untrusted",
             Self::CertificateUnknown => "certificate_unknown",
+            Self::CertificateNotAllowed(_) => "certificate_not_allowed",
             Self::Misdirected => "misdirected_request",
             Self::SignatureRequired(_) => "signature_required",
             Self::SignatureMalformed(_) => "signature_malformed",
@@ -119,6 +126,7 @@ impl Refusal {
             Self::BodyTooLarge => "body_too_large",
             Self::BuffersFull => "buffers_full",
             Self::BodyTimeout => "body_timeout",
+            Self::CertificateHeadersTooLarge(_) => "certificate_headers_too_large",
             Self::UpstreamNotSigned(_) => "upstream_not_signed",
             Self::UpstreamUnreachable => "upstream_unreachable",
             Self::UpstreamFailed => "upstream_failed",
@@ -135,6 +143,7 @@ impl Refusal {
             Self::CertificateRequired
             | Self::CertificateUntrusted(_)
             | Self::CertificateUnknown
+            | Self::CertificateNotAllowed(_)
             | Self::SignatureMalformed(_)
             | Self::SignatureScope
             | Self::SignatureExpired
@@ -150,7 +159,7 @@ impl Refusal {
             Self::HeaderTimeout | Self::BodyTimeout => 408,
             Self::BodyTooLarge => 413,
             Self::Misdirected => 421,
-            Self::HeadersTooLarge => 431,
+            Self::HeadersTooLarge | Self::CertificateHeadersTooLarge(_) => 431,
             Self::Internal(_) => 500,
             Self::UpstreamUnreachable | Self::UpstreamFailed => 502,
             Self::ReplayMemoryUnavailable(_) | Self::PrincipalUnavailable(_) => 503,
@@ -171,6 +180,7 @@ impl Refusal {
             Self::CertificateRequired => "A client certificate is required.",
             Self::CertificateUntrusted(_) => "The client certificate is not trusted.",
             Self::CertificateUnknown => "The client certificate belongs to no consumer.",
+            Self::CertificateNotAllowed(_) => "The client certificate may not use this route.",
             Self::Misdirected => "The connection was not made for this host.",
             Self::SignatureRequired(_) => "A request signature is required.",
             Self::SignatureMalformed(_) => "The request signature is malformed or incomplete.",
@@ -190,6 +200,9 @@ impl Refusal {
             Self::BodyTooLarge => "The body is too large.",
             Self::BuffersFull => "The gateway holds too many bodies at once.",
             Self::BodyTimeout => "The body did not arrive in time.",
+            Self::CertificateHeadersTooLarge(_) => {
+                "The client certificate is too large to be passed on."
+            }
             Self::UpstreamNotSigned(_) => "The request cannot be signed for the upstream.",
             Self::UpstreamUnreachable => "The upstream cannot be reached.",
             Self::UpstreamFailed => "The upstream failed.",
@@ -203,10 +216,12 @@ impl Refusal {
         match self {
             Self::Malformed(why)
             | Self::PathRefused(why)
+            | Self::CertificateNotAllowed(why)
             | Self::SignatureMalformed(why)
             | Self::SignatureMismatch(why)
             | Self::ReplayMemoryUnavailable(why)
             | Self::PrincipalUnavailable(why)
+            | Self::CertificateHeadersTooLarge(why)
             | Self::UpstreamNotSigned(why)
             | Self::Internal(why) => why,
             Self::CertificateUntrusted(why) => why.reason(),

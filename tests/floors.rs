@@ -34,6 +34,7 @@ const FLOORS: &[(&str, u8)] = &[
     ("digest", 1),
     ("distrust", 1),
     ("document", 1),
+    ("field_name", 1),
     ("key", 1),
     ("method", 1),
     ("names", 1),
@@ -41,6 +42,7 @@ const FLOORS: &[(&str, u8)] = &[
     ("private_file", 1),
     ("problem", 1),
     ("shape", 1),
+    ("spiffe", 1),
 ];
 
 /// Floor 1 is small enough to be one room: words may use words.

@@ -2,14 +2,18 @@
 //! In: the configured consumers. Out: a name, or none; two that fit are none as well.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
-use crate::config::{CertificateMatch, Consumer};
-use crate::identity::Identity;
+use crate::clock::UtcTime;
+use crate::config::{CertificateRule, Consumer};
+use crate::identity::Vouched;
 use crate::names::{ConsumerName, CredentialId};
+
+use super::certificate_rule::failing;
 
 /// The consumers, by what they are known by.
 pub(super) struct Consumers {
-    certificates: Vec<(CertificateMatch, ConsumerName)>,
+    certificates: Vec<(Arc<CertificateRule>, ConsumerName)>,
     credentials: HashMap<CredentialId, ConsumerName>,
     principals: Vec<(String, ConsumerName)>,
     /// Those whose refused signatures are explained in the log.
@@ -19,7 +23,7 @@ pub(super) struct Consumers {
 impl Consumers {
     pub(super) fn new(consumers: &[Consumer]) -> Self {
         let certificates = consumers.iter().flat_map(|consumer| {
-            let one = |form: &CertificateMatch| (form.clone(), consumer.name.clone());
+            let one = |form: &Arc<CertificateRule>| (form.clone(), consumer.name.clone());
             consumer.certificates.iter().map(one).collect::<Vec<_>>()
         });
         let credentials = consumers.iter().flat_map(|consumer| {
@@ -67,11 +71,15 @@ impl Consumers {
     }
 
     /// A certificate that fits two consumers is nobody's: which one was meant is a guess.
-    pub(super) fn by_certificate(&self, identity: &Identity) -> Option<&ConsumerName> {
+    pub(super) fn by_certificate(
+        &self,
+        vouched: &Vouched<'_>,
+        now: UtcTime,
+    ) -> Option<&ConsumerName> {
         let mut fitting = self
             .certificates
             .iter()
-            .filter(|(form, _)| fits(form, identity))
+            .filter(|(rule, _)| failing(rule, vouched, now).is_none())
             .map(|(_, name)| name);
         let first = fitting.next()?;
         fitting.all(|other| other == first).then_some(first)
@@ -90,27 +98,6 @@ fn is_like(form: &str, text: &str) -> bool {
     let ends = text.char_indices().map(|(at, _)| at).chain([text.len()]);
     ends.take_while(|at| *at <= reach)
         .any(|at| is_like(rest, &text[at..]))
-}
-
-fn fits(form: &CertificateMatch, identity: &Identity) -> bool {
-    let names = identity.names();
-    let holds = |wanted: &Option<String>, all: &[String]| {
-        wanted.as_ref().is_none_or(|name| all.contains(name))
-    };
-    holds(&form.san_uri, &names.uri)
-        && holds(&form.san_dns, &names.dns)
-        && holds(&form.san_email, &names.email)
-        && form.san_ip.is_none_or(|ip| names.ip.contains(&ip))
-        && form
-            .subject
-            .as_ref()
-            .is_none_or(|subject| subject == identity.subject())
-        && form
-            .fingerprint
-            .is_none_or(|hash| hash == *identity.fingerprint())
-        && form
-            .public_key
-            .is_none_or(|hash| hash == *identity.public_key())
 }
 
 #[cfg(test)]

@@ -3,20 +3,20 @@
 //! A route that could be served without its policy does not compile: what comes later takes
 //! a `Permit`, and only [`Authorizer::check`] makes one.
 
+mod certificate_rule;
 mod consumers;
 mod usage;
 mod windows;
 
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::call::{Body, Call};
 use crate::clock::UtcTime;
-use crate::config::{Config, Demand, Policy, SignatureDemand};
+use crate::config::{Config, Demand, Policy, Proof, SignatureDemand};
 use crate::credential::{Credential, CredentialStore};
 use crate::distrust::Distrust;
-use crate::identity::{Caller, Identity, Shown};
+use crate::identity::{Caller, Shown, Vouched};
 use crate::names::ConsumerName;
 use crate::refusal::{Challenge, Refusal};
 use crate::replay::{Answer, Entry, Remembered, ReplayMemory};
@@ -25,6 +25,7 @@ use crate::signature::{
     self, BodyDuty, Carriers, Evidence, KeyRing, KnownBody, Outcome, Signer, Verified, Working,
 };
 
+pub use certificate_rule::failing;
 use consumers::Consumers;
 use usage::Usage;
 use windows::Longest;
@@ -193,8 +194,8 @@ impl Authorizer {
     }
 
     /// The consumer to whom a certificate belongs.
-    pub fn consumer_of(&self, identity: &Identity) -> Option<&ConsumerName> {
-        self.consumers.by_certificate(identity)
+    pub fn consumer_of(&self, vouched: &Vouched<'_>, now: UtcTime) -> Option<&ConsumerName> {
+        self.consumers.by_certificate(vouched, now)
     }
 
     /// Checks a call against its route's policy.
@@ -215,7 +216,7 @@ impl Authorizer {
             Demand::AnyOf(proof) => (proof, false),
         };
         let by_certificate = match proof.certificate {
-            true => self.check_certificate(caller, evidence.call, all)?,
+            true => self.check_certificate(proof, caller, evidence, all)?,
             false => None,
         };
         let signature = match &proof.signature {
@@ -363,28 +364,36 @@ impl Authorizer {
     /// `None` when there is no certificate of a consumer and `must` is false.
     fn check_certificate(
         &self,
+        proof: &Proof,
         caller: &Caller<'_>,
-        call: &Call<'_>,
+        evidence: &Evidence<'_>,
         must: bool,
     ) -> Result<Option<&ConsumerName>, Refusal> {
         // The handshake was made for one name; a request for another one must not profit
         // from it, or the policy of one host would open the other.
-        if caller.secure && !is_for(call.host(), caller.sni) {
+        if !caller.is_for(evidence.call.host()) {
             return Err(Refusal::Misdirected);
         }
-        let identity = match caller.certificate {
-            Shown::Trusted(vouched) => vouched.identity,
+        let vouched = match &caller.certificate {
+            Shown::Trusted(vouched) => vouched,
             Shown::Unverified if must => {
                 return Err(Refusal::CertificateUntrusted(Distrust::Unverified));
             }
             Shown::Unverified => return Ok(None),
-            Shown::Untrusted(why) => return Err(Refusal::CertificateUntrusted(why)),
+            Shown::Untrusted(why) => return Err(Refusal::CertificateUntrusted(*why)),
             Shown::Nothing if must => return Err(Refusal::CertificateRequired),
             Shown::Nothing => return Ok(None),
         };
-        match self.consumers.by_certificate(identity) {
-            None if must => Err(Refusal::CertificateUnknown),
-            found => Ok(found),
+        let Some(consumer) = self.consumers.by_certificate(vouched, evidence.now) else {
+            return match must {
+                true => Err(Refusal::CertificateUnknown),
+                false => Ok(None),
+            };
+        };
+        let rule = proof.certificate_rule.as_deref();
+        match rule.and_then(|rule| failing(rule, vouched, evidence.now)) {
+            Some(condition) => Err(Refusal::CertificateNotAllowed(condition.key())),
+            None => Ok(Some(consumer)),
         }
     }
 
@@ -448,45 +457,5 @@ fn nothing_shown(caller: &Caller<'_>) -> Refusal {
     match caller.certificate {
         Shown::Trusted(_) => Refusal::CertificateUnknown,
         _ => Refusal::CertificateRequired,
-    }
-}
-
-/// Whether a request for `host` belongs on a connection whose handshake named `sni`. Without
-/// a name in the handshake only an address can be meant (RFC 6066 §3 allows none there).
-fn is_for(host: &str, sni: Option<&str>) -> bool {
-    let plain = |name: &str| name.strip_suffix('.').unwrap_or(name).len();
-    match sni {
-        Some(sni) => host[..plain(host)].eq_ignore_ascii_case(&sni[..plain(sni)]),
-        None => {
-            let address = host.trim_start_matches('[').trim_end_matches(']');
-            address.parse::<IpAddr>().is_ok()
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::is_for;
-
-    #[test]
-    fn a_request_belongs_to_the_name_of_its_handshake() {
-        for (host, sni) in [
-            ("a.example", Some("a.example")),
-            ("A.Example.", Some("a.example")),
-            ("127.0.0.1", None),
-            ("[::1]", None),
-        ] {
-            assert!(is_for(host, sni), "{host} {sni:?}");
-        }
-        for (host, sni) in [
-            ("b.example", Some("a.example")),
-            ("a.example.evil", Some("a.example")),
-            ("x.a.example", Some("a.example")),
-            ("127.0.0.1", Some("a.example")),
-            ("a.example", None),
-            ("localhost", None),
-        ] {
-            assert!(!is_for(host, sni), "{host} {sni:?}");
-        }
     }
 }

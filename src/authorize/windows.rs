@@ -62,6 +62,7 @@ mod tests {
             name: PolicyName::new("hooks"),
             demand: Demand::AllOf(Proof {
                 certificate: false,
+                certificate_rule: None,
                 signature: Some(signature),
             }),
             consumers: None,

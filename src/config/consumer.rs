@@ -1,11 +1,11 @@
 //! `[[consumer]]`: a known caller, by certificate, by credential, or by both.
 
 use std::collections::HashMap;
-use std::net::IpAddr;
+use std::sync::Arc;
 
+use crate::config::certificate_rule::{CertificateRule, CertificateRules};
 use crate::config::declared::Declared;
-use crate::config::hash::read_hash;
-use crate::document::{Document, Placed, Table};
+use crate::document::Table;
 use crate::names::{ConsumerName, CredentialId};
 
 /// One consumer.
@@ -13,8 +13,9 @@ use crate::names::{ConsumerName, CredentialId};
 pub struct Consumer {
     /// Its name.
     pub name: ConsumerName,
-    /// The certificates by which it is known: any of these.
-    pub certificates: Vec<CertificateMatch>,
+    /// The certificates by which it is known: any that is as one of these says. One that is as
+    /// two consumers say is nobody's.
+    pub certificates: Vec<Arc<CertificateRule>>,
     /// The credentials by which it is known; none is shared between consumers.
     pub credentials: Vec<CredentialId>,
     /// The principals of AWS IAM by which it is known: ARNs, in which `*` is any run of
@@ -26,28 +27,12 @@ pub struct Consumer {
     pub line: usize,
 }
 
-/// What a certificate must have to be a consumer's: everything that is given here.
-/// At least one thing is given.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
-pub struct CertificateMatch {
-    /// A URI among the subject's alternative names, compared exactly.
-    pub san_uri: Option<String>,
-    /// A DNS name among them, lower case.
-    pub san_dns: Option<String>,
-    /// An e-mail address among them, compared exactly.
-    pub san_email: Option<String>,
-    /// An IP address among them.
-    pub san_ip: Option<IpAddr>,
-    /// The subject as RFC 4514 writes it, compared exactly.
-    pub subject: Option<String>,
-    /// SHA-256 of the certificate (DER).
-    pub fingerprint: Option<[u8; 32]>,
-    /// SHA-256 of the public key (DER of SubjectPublicKeyInfo).
-    pub public_key: Option<[u8; 32]>,
-}
-
 /// Reads every `[[consumer]]`; `has_store` tells whether there is a credential store.
-pub(super) fn read(root: &mut Table<'_>, has_store: bool) -> (Vec<Consumer>, Declared) {
+pub(super) fn read(
+    root: &mut Table<'_>,
+    has_store: bool,
+    rules: &mut CertificateRules,
+) -> (Vec<Consumer>, Declared) {
     let mut names = Declared::new("consumer");
     let mut claims = Claims::default();
     let mut consumers = Vec::new();
@@ -56,7 +41,7 @@ pub(super) fn read(root: &mut Table<'_>, has_store: bool) -> (Vec<Consumer>, Dec
         let name = names.name_of(&mut table).unwrap_or_default();
         let proofs = ["certificate", "credentials", "principals"];
         let nothing = !proofs.iter().any(|key| table.has(key));
-        let certificates = read_certificates(&mut table, &mut claims, &name);
+        let certificates = read_certificates(&mut table, rules, &mut claims, &name);
         let credentials = read_credentials(&mut table, &mut claims, &name, has_store);
         let principals = read_principals(&mut table);
         let explain_refusals = table.boolean("explain_refusals").unwrap_or(false);
@@ -84,7 +69,7 @@ pub(super) fn read(root: &mut Table<'_>, has_store: bool) -> (Vec<Consumer>, Dec
 /// nobody's proof.
 #[derive(Default)]
 struct Claims {
-    certificates: HashMap<CertificateMatch, (String, usize)>,
+    certificates: HashMap<Arc<CertificateRule>, (String, usize)>,
     credentials: HashMap<String, (String, usize)>,
 }
 
@@ -147,19 +132,15 @@ fn read_principals(table: &mut Table<'_>) -> Vec<String> {
 
 fn read_certificates(
     table: &mut Table<'_>,
+    rules: &mut CertificateRules,
     claims: &mut Claims,
     name: &str,
-) -> Vec<CertificateMatch> {
+) -> Vec<Arc<CertificateRule>> {
     let document = table.document();
-    let tables = table.table_or_tables("certificate");
-    let mut matches = Vec::new();
-    for table in tables {
-        let line = table.line();
-        let Some(found) = read_match(table) else {
-            continue;
-        };
+    let mut found = Vec::new();
+    for (rule, line) in rules.rules(table, "certificate") {
         let mine = (name.to_owned(), line);
-        match claims.certificates.insert(found.clone(), mine) {
+        match claims.certificates.insert(rule.clone(), mine) {
             Some((other, at)) if other != name => {
                 let text = format!(
                     "the certificate of consumer \"{name}\" is already the one of consumer \"{other}\", at line {at}; add what tells them apart"
@@ -168,69 +149,7 @@ fn read_certificates(
             }
             _ => {}
         }
-        matches.push(found);
+        found.push(rule);
     }
-    matches
-}
-
-/// `None` when something in it is wrong, and has been noted.
-fn read_match(mut table: Table<'_>) -> Option<CertificateMatch> {
-    const KEYS: [&str; 7] = [
-        "san_uri",
-        "san_dns",
-        "san_email",
-        "san_ip",
-        "subject",
-        "fingerprint",
-        "public_key",
-    ];
-    let document = table.document();
-    let line = table.line();
-    let given = KEYS.iter().filter(|key| table.has(key)).count();
-    let text = |found: Option<Placed<String>>| found.map(|text| text.value);
-    let found = CertificateMatch {
-        san_uri: text(table.text("san_uri")),
-        san_dns: text(table.text("san_dns")).map(|name| name.to_ascii_lowercase()),
-        san_email: text(table.text("san_email")),
-        san_ip: table.text("san_ip").and_then(|t| read_ip(document, &t)),
-        subject: text(table.text("subject")),
-        fingerprint: read_hash(&mut table, "fingerprint"),
-        public_key: read_hash(&mut table, "public_key"),
-    };
-    if given == 0 {
-        let text = format!(
-            "{} matches every certificate; give at least one of {}",
-            table.label(),
-            KEYS.join(", ")
-        );
-        document.note(line, text);
-    }
-    table.finish();
-    (given > 0 && given == found.given()).then_some(found)
-}
-
-impl CertificateMatch {
-    fn given(&self) -> usize {
-        [
-            self.san_uri.is_some(),
-            self.san_dns.is_some(),
-            self.san_email.is_some(),
-            self.san_ip.is_some(),
-            self.subject.is_some(),
-            self.fingerprint.is_some(),
-            self.public_key.is_some(),
-        ]
-        .into_iter()
-        .filter(|given| *given)
-        .count()
-    }
-}
-
-fn read_ip(document: &Document<'_>, text: &Placed<String>) -> Option<IpAddr> {
-    let address = text.value.parse().ok();
-    if address.is_none() {
-        let problem = format!("san_ip \"{}\" is no IP address", text.value);
-        document.note(text.line, problem);
-    }
-    address
+    found
 }

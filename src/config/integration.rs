@@ -9,6 +9,7 @@ use http::uri::Authority;
 use http::{HeaderName, HeaderValue};
 use rustls_pki_types::ServerName;
 
+use crate::config::certificate_headers::{self, CertificateHeaders};
 use crate::config::declared::Declared;
 use crate::config::outgoing::{self, Outgoing};
 use crate::config::request_limits::read_millis;
@@ -55,6 +56,8 @@ pub struct HttpProxy {
     pub idle_timeout: Duration,
     /// Further targets that an idempotent request tries when one cannot be reached.
     pub connect_retries: usize,
+    /// How the target is told of the caller's certificate.
+    pub certificate_headers: Vec<CertificateHeaders>,
     /// The gateway's own signature of what it passes on.
     pub sign: Option<Outgoing>,
 }
@@ -126,6 +129,7 @@ fn read_proxy(table: &mut Table<'_>, base: &Path) -> HttpProxy {
         write_timeout: read_millis(table, "write_timeout_ms", millis(60_000)),
         idle_timeout: read_millis(table, "idle_timeout_ms", millis(55_000)),
         connect_retries: table.integer("connect_retries", 0..=5).unwrap_or(1),
+        certificate_headers: certificate_headers::read(table),
         sign: outgoing::read(table, base),
     }
 }

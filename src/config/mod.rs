@@ -4,6 +4,8 @@
 //! opened when a snapshot is built.
 
 mod acme;
+mod certificate_headers;
+mod certificate_rule;
 mod client_certificate;
 mod consumer;
 mod credential_source;
@@ -31,9 +33,13 @@ use std::sync::Arc;
 use crate::document::{self, Document, Table};
 use crate::problem::Problems;
 
+use certificate_rule::CertificateRules;
+
 pub use acme::{Acme, AcmeCertificate, AcmeChallenge};
+pub use certificate_headers::{CertificateForm, CertificateHeaders, XfccField};
+pub use certificate_rule::{CertificateCondition, CertificateRule, SpiffePath};
 pub use client_certificate::{ClientCertificate, ClientCertificateMode, TlsHost};
-pub use consumer::{CertificateMatch, Consumer};
+pub use consumer::Consumer;
 pub use credential_source::CredentialSource;
 pub use integration::{HttpProxy, Integration, IntegrationKind, Mock, TargetAddress};
 pub use listener::{CertificateFiles, Listener, ListenerTls, StapleFrom, TlsVersion};
@@ -130,8 +136,14 @@ fn read(mut root: Table<'_>) -> Config {
     );
     let credential_sources = credential_source::read(&mut root);
     let has_store = process.credential_store.is_some() || !credential_sources.is_empty();
-    let (consumers, consumer_names) = consumer::read(&mut root, has_store);
-    let (policies, policy_names) = policy::read(&mut root, &consumer_names, &listeners);
+    let mut rules = CertificateRules::read(&mut root);
+    let (consumers, consumer_names) = consumer::read(&mut root, has_store, &mut rules);
+    let mut known = policy::Known {
+        consumers: &consumer_names,
+        listeners: &listeners,
+        rules: &mut rules,
+    };
+    let (policies, policy_names) = policy::read(&mut root, &mut known);
     policy::check_credentials(root.document(), &policies, &consumers);
     let (integrations, integration_names) = integration::read(&mut root, &base);
     let known = route::Known {

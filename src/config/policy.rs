@@ -1,5 +1,8 @@
 //! `[[policy]]`: what a route demands of its callers.
 
+use std::sync::Arc;
+
+use crate::config::certificate_rule::{CertificateRule, CertificateRules};
 use crate::config::declared::Declared;
 use crate::config::signature::{self, SignatureDemand};
 use crate::config::{Consumer, Listener};
@@ -46,6 +49,9 @@ impl Demand {
 pub struct Proof {
     /// A client certificate of a consumer.
     pub certificate: bool,
+    /// What that certificate must be besides. With [`Demand::AnyOf`] it holds for whoever shows
+    /// a consumer's certificate, signature or not: what is shown must be right.
+    pub certificate_rule: Option<Arc<CertificateRule>>,
     /// A signature by a consumer's credential.
     pub signature: Option<SignatureDemand>,
 }
@@ -54,12 +60,18 @@ const OPEN: &str = "open";
 const CERTIFICATE: &str = "certificate";
 const SIGNATURE: &str = "signature";
 
+/// What the other sections have declared.
+pub(super) struct Known<'c> {
+    /// The names of the consumers.
+    pub(super) consumers: &'c Declared,
+    /// The listeners.
+    pub(super) listeners: &'c [Listener],
+    /// The rules for certificates.
+    pub(super) rules: &'c mut CertificateRules,
+}
+
 /// Reads every `[[policy]]`; `open` goes before them.
-pub(super) fn read(
-    root: &mut Table<'_>,
-    consumers: &Declared,
-    listeners: &[Listener],
-) -> (Vec<Policy>, Declared) {
+pub(super) fn read(root: &mut Table<'_>, known: &mut Known<'_>) -> (Vec<Policy>, Declared) {
     let mut names = Declared::new("policy");
     names.reserve(OPEN);
     let mut policies = vec![Policy {
@@ -71,9 +83,9 @@ pub(super) fn read(
     for mut table in root.tables("policy") {
         let line = table.line();
         let name = names.name_of(&mut table).unwrap_or_default();
-        let demand = read_demand(&mut table);
-        check_listeners(&table, &demand, listeners);
-        let consumers = read_consumers(&mut table, consumers);
+        let demand = read_demand(&mut table, known.rules);
+        check_listeners(&table, &demand, known.listeners);
+        let consumers = read_consumers(&mut table, known.consumers);
         table.finish();
         policies.push(Policy {
             name: PolicyName::new(name),
@@ -120,7 +132,7 @@ pub(super) fn check_credentials(
     }
 }
 
-fn read_demand(table: &mut Table<'_>) -> Demand {
+fn read_demand(table: &mut Table<'_>, rules: &mut CertificateRules) -> Demand {
     let document = table.document();
     let (all, any) = (table.has("all_of"), table.has("any_of"));
     let line = table.line_of("any_of");
@@ -145,6 +157,7 @@ fn read_demand(table: &mut Table<'_>) -> Demand {
     };
     let proof = Proof {
         certificate: proofs.iter().flatten().any(|proof| proof == CERTIFICATE),
+        certificate_rule: read_certificate_rule(table, rules, proofs.as_deref()),
         signature: read_signature(table, proofs.as_deref()),
     };
     match all {
@@ -184,6 +197,27 @@ fn read_proofs(table: &mut Table<'_>, key: &'static str) -> Option<Vec<String>> 
         }
     }
     good.then_some(proofs)
+}
+
+/// What a certificate must be, which is there only when one is taken; with `proofs` unknown, its
+/// being there is not reported.
+fn read_certificate_rule(
+    table: &mut Table<'_>,
+    rules: &mut CertificateRules,
+    proofs: Option<&[String]>,
+) -> Option<Arc<CertificateRule>> {
+    let taken = proofs.is_none_or(|proofs| proofs.iter().any(|proof| proof == CERTIFICATE));
+    if table.has(CERTIFICATE) && !taken {
+        let text = format!(
+            "{} says what a \"certificate\" must be, but takes none; add \"certificate\" to \"all_of\" or \"any_of\", or leave the key out",
+            table.label()
+        );
+        table.document().note(table.line_of(CERTIFICATE), text);
+    }
+    match table.has(CERTIFICATE) {
+        true => rules.rule(table, CERTIFICATE),
+        false => None,
+    }
 }
 
 /// The table `signature`, which is there exactly when a signature is demanded; with

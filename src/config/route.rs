@@ -34,8 +34,6 @@ pub struct Route {
     pub max_body_bytes: Option<u64>,
     /// Whether `Authorization` and `X-Amz-Security-Token` travel upstream.
     pub forward_authorization: bool,
-    /// Whether the caller's certificate travels upstream as `Client-Cert` (RFC 9440).
-    pub client_cert_header: bool,
     /// The line of the configuration where it starts.
     pub line: usize,
 }
@@ -115,7 +113,6 @@ fn read_route(
     let allow_path = read_allow_path(&mut table, known, policy.as_deref());
     let max_body_bytes = read_max_body_bytes(&mut table);
     let forward_authorization = table.boolean("forward_authorization").unwrap_or(false);
-    let client_cert_header = table.boolean("client_cert_header").unwrap_or(false);
     table.finish();
     let Place {
         host,
@@ -132,7 +129,6 @@ fn read_route(
         allow_path,
         max_body_bytes,
         forward_authorization,
-        client_cert_header,
         line,
     })
 }

@@ -9,6 +9,7 @@ use crate::config::hash::read_hash;
 use crate::config::revocation::{self, Revocation};
 use crate::document::{Document, Placed, Table};
 use crate::names::TrustStoreName;
+use crate::spiffe;
 
 /// A trust store.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -180,16 +181,13 @@ fn read_pins(table: &mut Table<'_>, base: &Path) -> Vec<Pin> {
     pins
 }
 
-/// SPIFFE ID §2.1: lower-case letters, digits, dots, dashes and underscores; up to 255 bytes.
 fn read_trust_domains(table: &mut Table<'_>) -> Vec<String> {
     let document = table.document();
     let domains = table.texts("spiffe_trust_domains").unwrap_or_default();
     for domain in &domains {
-        let fit = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
-        let good = |byte: u8| fit(byte) || b".-_".contains(&byte);
-        if domain.value.len() > 255 || !domain.value.bytes().all(good) {
+        if let Err(why) = spiffe::check_trust_domain(&domain.value) {
             let text = format!(
-                "SPIFFE trust domain \"{}\" is none; write for example \"example.org\"",
+                "SPIFFE trust domain \"{}\" is none: {why}; write for example \"example.org\"",
                 domain.value
             );
             document.note(domain.line, text);

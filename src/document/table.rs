@@ -7,7 +7,7 @@ use std::ops::{Range, RangeInclusive};
 use toml::Spanned;
 use toml::de::{DeArray, DeTable, DeValue};
 
-use crate::document::{Document, Placed, alternatives};
+use crate::document::{Document, Placed, TextOrTable, alternatives};
 use crate::problem::suggestion;
 
 /// One table. A getter takes its key out and notes what is wrong with it; an absent key is
@@ -296,6 +296,61 @@ impl<'d> Table<'d> {
         match self.entries.get(key).map(Spanned::get_ref) {
             Some(DeValue::Table(_)) => self.table(key).into_iter().collect(),
             _ => self.tables(key),
+        }
+    }
+
+    /// A text or a table: a name, or what it would stand for.
+    pub fn text_or_table(&mut self, key: &'static str) -> Option<TextOrTable<'d>> {
+        match self.entries.get(key).map(Spanned::get_ref) {
+            Some(DeValue::Table(_)) => self.table(key).map(TextOrTable::Table),
+            Some(DeValue::String(_)) => self.text(key).map(TextOrTable::Text),
+            _ => {
+                let found = self.take(key, "a text or a table", Err::<TextOrTable<'d>, _>);
+                found.map(|found| found.value)
+            }
+        }
+    }
+
+    /// A list of texts and tables that is not empty; none when the key is absent.
+    pub fn texts_or_tables(&mut self, key: &'static str) -> Vec<TextOrTable<'d>> {
+        let label = self.label_of(key, false);
+        const EXPECTED: &str = "a list of texts and tables";
+        let Some(items) = self.take(key, EXPECTED, as_array) else {
+            return Vec::new();
+        };
+        if items.value.is_empty() {
+            let example = self.example_of(key, true);
+            let problem = format!("{label} is empty; write {example} or leave the key out");
+            self.document.note(items.line, problem);
+        }
+        let mut found = Vec::new();
+        for item in items.value {
+            let (line, span) = (self.document.line(item.span().start), item.span());
+            match item.into_inner() {
+                DeValue::Table(entries) => {
+                    let table = self.below(label.clone(), line, span, entries);
+                    found.push(TextOrTable::Table(table));
+                }
+                DeValue::String(text) if !text.is_empty() => {
+                    let value = text.into_owned();
+                    found.push(TextOrTable::Text(Placed { value, line }));
+                }
+                DeValue::String(_) => {
+                    self.document
+                        .note(line, format!("{label} holds an empty text"));
+                }
+                other => self.note_type(key, EXPECTED, &other, line),
+            }
+        }
+        found
+    }
+
+    /// A text, a table, or a list of both.
+    pub fn one_or_more(&mut self, key: &'static str) -> Vec<TextOrTable<'d>> {
+        match self.entries.get(key).map(Spanned::get_ref) {
+            Some(DeValue::Array(_)) => self.texts_or_tables(key),
+            Some(_) => self.text_or_table(key).into_iter().collect(),
+            None => Vec::new(),
         }
     }
 

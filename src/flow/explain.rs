@@ -4,6 +4,7 @@
 
 use std::fmt::Write as _;
 
+use crate::authorize::failing;
 use crate::call::Call;
 use crate::clock::UtcTime;
 use crate::config::{
@@ -63,10 +64,16 @@ pub fn explain(snapshot: &Snapshot, call: &Call<'_>, showing: &Showing<'_>) -> E
         let names: Vec<&str> = consumers.iter().map(|name| name.as_str()).collect();
         let _ = writeln!(text, "admits       {}", names.join(", "));
     }
-    if let Some(identity) = identity {
-        describe_identity(&mut text, snapshot, identity);
+    let domains = trust_domains(identity);
+    let vouched = identity.map(|identity| Vouched {
+        identity,
+        spiffe_trust_domains: &domains,
+    });
+    if let Some(vouched) = &vouched {
+        describe_certificate(&mut text, snapshot, vouched, showing.now);
     }
-    let served = outcome(&mut text, snapshot, call, showing);
+    describe_rule(&mut text, policy, vouched.as_ref(), showing.now);
+    let served = outcome(&mut text, snapshot, call, showing, vouched);
     Explanation { text, served }
 }
 
@@ -87,14 +94,25 @@ pub fn workings(
     snapshot.authorizer().workings(&hit, &evidence)
 }
 
-fn outcome(text: &mut String, snapshot: &Snapshot, call: &Call<'_>, showing: &Showing<'_>) -> bool {
-    let Showing { identity, now, .. } = *showing;
-    let certificate = match identity {
+/// The certificate is supposed to be trusted, and the one who issued it to speak for its domain.
+fn trust_domains(identity: Option<&Identity>) -> Vec<String> {
+    let id = identity.and_then(Identity::spiffe);
+    id.map(|id| id.trust_domain().to_owned())
+        .into_iter()
+        .collect()
+}
+
+fn outcome(
+    text: &mut String,
+    snapshot: &Snapshot,
+    call: &Call<'_>,
+    showing: &Showing<'_>,
+    vouched: Option<Vouched<'_>>,
+) -> bool {
+    let now = showing.now;
+    let certificate = match vouched {
         None => Shown::Nothing,
-        Some(identity) if identity.is_valid_at(now) => Shown::Trusted(Vouched {
-            identity,
-            spiffe_trust_domains: &[],
-        }),
+        Some(vouched) if vouched.identity.is_valid_at(now) => Shown::Trusted(vouched),
         Some(_) => Shown::Untrusted(Distrust::Expired),
     };
     let around = Circumstances {
@@ -155,8 +173,14 @@ fn refused(text: &mut String, refusal: &Refusal) {
     }
 }
 
-fn describe_identity(text: &mut String, snapshot: &Snapshot, identity: &Identity) {
-    let consumer = snapshot.authorizer().consumer_of(identity);
+fn describe_certificate(
+    text: &mut String,
+    snapshot: &Snapshot,
+    vouched: &Vouched<'_>,
+    now: UtcTime,
+) {
+    let identity = vouched.identity;
+    let consumer = snapshot.authorizer().consumer_of(vouched, now);
     let consumer = consumer.map_or("no consumer", |name| name.as_str());
     let _ = writeln!(text, "certificate  {}, of {consumer}", identity.subject());
     let _ = writeln!(
@@ -165,6 +189,26 @@ fn describe_identity(text: &mut String, snapshot: &Snapshot, identity: &Identity
         identity.not_before(),
         identity.not_after()
     );
+    if let Some(id) = identity.spiffe() {
+        let _ = writeln!(text, "             SPIFFE ID {}", id.as_str());
+    }
+}
+
+/// What the policy wants of a certificate, and what of that this one is not.
+fn describe_rule(text: &mut String, policy: &Policy, vouched: Option<&Vouched<'_>>, now: UtcTime) {
+    let (Demand::AllOf(proof) | Demand::AnyOf(proof)) = &policy.demand else {
+        return;
+    };
+    let Some(rule) = &proof.certificate_rule else {
+        return;
+    };
+    let _ = writeln!(text, "rule         {rule}");
+    if let Some(vouched) = vouched {
+        let _ = match failing(rule, vouched, now) {
+            None => writeln!(text, "             holds"),
+            Some(condition) => writeln!(text, "             fails: {condition}"),
+        };
+    }
 }
 
 fn demand(policy: &Policy) -> String {

@@ -26,6 +26,7 @@ use crate::names::IntegrationName;
 use crate::problem::Problems;
 use crate::tls::ServedCertificate;
 
+use super::certificate_headers::CertificateHeaders;
 use super::outgoing::Signer;
 use super::upstream_tls::ClientTls;
 
@@ -38,6 +39,7 @@ pub struct Upstream {
     retries: usize,
     tls: Option<Arc<ClientTls>>,
     signer: Option<Signer>,
+    certificate_headers: CertificateHeaders,
 }
 
 /// One request's tries at an upstream's targets.
@@ -78,13 +80,17 @@ impl Upstream {
         let peers = addresses.iter();
         let peers = peers.map(|address| peer(*address, name, proxy, tls.as_ref()));
         let peers = peers.collect();
-        let signer = proxy.sign.as_ref().map(|sign| Signer::open(file, sign));
+        let certificate_headers = CertificateHeaders::new(&proxy.certificate_headers);
+        let own = certificate_headers.names();
+        let signer = proxy.sign.as_ref();
+        let signer = signer.map(|sign| Signer::open(file, sign, own));
         let signer = signer.transpose().unwrap_or_else(|found| {
             problems.extend(found);
             None
         });
         problems.or_ok(()).map(|()| Self {
             signer,
+            certificate_headers,
             name: name.clone(),
             peers,
             tls,
@@ -120,6 +126,11 @@ impl Upstream {
     /// Signs what is passed on; `None` when nothing is.
     pub fn signer(&self) -> Option<&Signer> {
         self.signer.as_ref()
+    }
+
+    /// How the targets are told of the caller's certificate.
+    pub fn certificate_headers(&self) -> &CertificateHeaders {
+        &self.certificate_headers
     }
 
     /// The peer of the next attempt: round robin for the first, then the neighbours.

@@ -1,12 +1,15 @@
 //! What answers a route. In: a `Pass`. Out: a `Plan` that the server carries out.
 //! A new kind of integration is a file here, a line in `Plan`, and its section in `config/`.
 
+mod certificate_headers;
 mod http_proxy;
 mod mock;
 mod outgoing;
 mod upstream_tls;
 
 use std::sync::Arc;
+
+use http::HeaderName;
 
 use crate::config::{Config, IntegrationKind, Route};
 use crate::limit::Pass;
@@ -15,6 +18,7 @@ use crate::problem::Problems;
 use crate::signature::{BodyDuty, Carriers};
 use crate::tls::ServedCertificate;
 
+pub use certificate_headers::{CertificateHeaders, NotTold, Told};
 pub use http_proxy::{Attempt, Upstream};
 pub use mock::MockAnswer;
 pub use outgoing::{NotSigned, OutgoingRequest, Signer};
@@ -23,6 +27,8 @@ pub use upstream_tls::ClientTls;
 /// Every integration, by the place of the routes that it answers.
 pub struct Integrations {
     of_route: Vec<Answer>,
+    /// The names under which upstreams are told of certificates.
+    certificate_names: Vec<HeaderName>,
 }
 
 /// What answers, compiled.
@@ -106,6 +112,12 @@ impl Integrations {
         if !problems.is_empty() {
             return Err(problems);
         }
+        let answers = opened.iter().map(|(_, answer)| answer);
+        let certificate_names = answers.flat_map(|answer| match answer {
+            Answer::Proxy(upstream) => upstream.certificate_headers().names().to_vec(),
+            Answer::Mock(_) => Vec::new(),
+        });
+        let certificate_names = certificate_names.collect();
         let find = |route: &Route| opened.iter().find(|(name, _)| **name == route.integration);
         let of_route = config.routes.iter().map(|route| {
             let (_, answer) = find(route).expect("Config::load checks the integration");
@@ -113,6 +125,7 @@ impl Integrations {
         });
         Ok(Self {
             of_route: of_route.collect(),
+            certificate_names,
         })
     }
 
@@ -134,6 +147,12 @@ impl Integrations {
             Answer::Proxy(upstream) => Some(upstream.as_ref()),
             Answer::Mock(_) => None,
         })
+    }
+
+    /// Every name under which any upstream may be told of a certificate: no caller may use it,
+    /// on any route.
+    pub fn certificate_names(&self) -> &[HeaderName] {
+        &self.certificate_names
     }
 
     /// Plans the answer to a call that has its pass.

@@ -1,25 +1,31 @@
 //! The fields that travel upstream: what a caller must not say of itself is removed, what
-//! the gateway knows is added. In: the request as Pingora will send it. Out: the same, edited.
+//! the gateway knows is added. In: the request as Pingora will send it. Out: the same, edited;
+//! and an answer that varies by what is added, widened.
 
 use std::net::SocketAddr;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use http::header::{
-    AUTHORIZATION, CONTENT_ENCODING, CONTENT_LENGTH, COOKIE, EXPECT, HOST, TRANSFER_ENCODING,
+    AUTHORIZATION, CONTENT_ENCODING, CONTENT_LENGTH, COOKIE, EXPECT, HOST, TRANSFER_ENCODING, VARY,
 };
 use http::{HeaderName, HeaderValue, Uri};
 use ipnet::IpNet;
 use pingora_core::{ErrorType::InternalError, OrErr as _};
-use pingora_http::RequestHeader;
+use pingora_http::{RequestHeader, ResponseHeader};
 
+use crate::clock::UtcTime;
 use crate::config::Route;
+use crate::field_name::{is_like, starts_like};
+use crate::identity::{Shown, Vouched};
+use crate::integration::{Told, Upstream};
 use crate::names::{ConsumerName, RequestId};
+use crate::refusal::Refusal;
 use crate::response::REQUEST_ID;
 use crate::signature;
+use crate::snapshot::Snapshot;
+
+use super::connection::Connection;
 
 const CONSUMER: HeaderName = HeaderName::from_static("x-consumer");
-const CLIENT_CERT: HeaderName = HeaderName::from_static("client-cert");
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
@@ -60,8 +66,11 @@ pub(super) struct Passenger<'a> {
     /// The `Host` to send, when it is not the caller's.
     pub(super) host: Option<&'a HeaderValue>,
     pub(super) trusted_peers: &'a [IpNet],
-    /// The caller's certificate (DER), when the route passes it on.
-    pub(super) certificate: Option<&'a [u8]>,
+    /// What the upstream is told of the caller's certificate.
+    pub(super) certificate: &'a [(HeaderName, HeaderValue)],
+    /// Names under which upstreams are told of certificates: those of every integration, and of
+    /// this one as it was when the request was decided.
+    pub(super) certificate_names: [&'a [HeaderName]; 2],
     /// The fields that carried the caller's signature.
     pub(super) carriers: &'a [HeaderName],
     /// The length of the body without AWS's chunks, when it came in them.
@@ -82,7 +91,7 @@ pub(super) fn edit(
         true => Chain::of(head),
         false => Chain::default(),
     };
-    remove_ours(head);
+    remove_ours(head, &passenger.certificate_names);
     head.remove_header(&EXPECT);
     if !passenger.route.forward_authorization {
         head.remove_header(&AUTHORIZATION);
@@ -112,9 +121,8 @@ pub(super) fn edit(
     if let Some(consumer) = passenger.consumer {
         head.insert_header(CONSUMER, consumer.as_str())?;
     }
-    if let Some(certificate) = passenger.certificate {
-        // RFC 9440 §2.2: an RFC 8941 byte sequence.
-        head.insert_header(CLIENT_CERT, format!(":{}:", STANDARD.encode(certificate)))?;
+    for (name, value) in passenger.certificate {
+        head.insert_header(name, value)?;
     }
     Ok(())
 }
@@ -183,26 +191,69 @@ impl Chain {
     }
 }
 
-fn remove_ours(head: &mut RequestHeader) {
-    let names = head.headers.keys().filter(|name| is_ours(name.as_str()));
-    let names: Vec<HeaderName> = names.cloned().collect();
+fn remove_ours(head: &mut RequestHeader, certificate_names: &[&[HeaderName]]) {
+    let told = certificate_names.iter().copied().flatten();
+    let is_told = |name: &str| told.clone().any(|other| is_like(name, other.as_str()));
+    let ours = |name: &&HeaderName| is_ours(name.as_str()) || is_told(name.as_str());
+    let names: Vec<HeaderName> = head.headers.keys().filter(ours).cloned().collect();
     for name in names {
         head.remove_header(&name);
     }
 }
 
-/// Whether only the gateway may say this. `.` and `_` count as `-`: CGI and its heirs make
-/// one variable of all three.
+/// Whether only the gateway may say this, in any spelling.
 fn is_ours(name: &str) -> bool {
-    let plain = |byte: u8| match byte {
-        b'_' | b'.' => b'-',
-        other => other.to_ascii_lowercase(),
+    OURS.iter().any(|ours| is_like(name, ours))
+        || OUR_FAMILIES.iter().any(|start| starts_like(name, start))
+}
+
+/// What the upstream is to be told of the certificate that `connection` shows, on a request for
+/// `host`.
+///
+/// # Errors
+/// It does not fit.
+pub(super) fn of_certificate(
+    upstream: &Upstream,
+    connection: &Connection,
+    snapshot: &Snapshot,
+    host: &str,
+) -> Result<Vec<(HeaderName, HeaderValue)>, Refusal> {
+    let headers = upstream.certificate_headers();
+    if headers.names().is_empty() {
+        return Ok(Vec::new());
+    }
+    let caller = connection.caller(snapshot, UtcTime::now());
+    let shown = connection.tls.as_ref();
+    let shown = shown.and_then(|tls| tls.certificate.as_ref());
+    // The chain as the caller showed it: what a trust store found above it belongs here once it
+    // tells.
+    let chain = shown.map_or(&[][..], |shown| &shown.chain);
+    let told = match caller.certificate {
+        // It was shown to another host, and proves nothing to this one.
+        _ if !caller.is_for(host) => Told::Nothing,
+        Shown::Nothing => Told::Nothing,
+        Shown::Trusted(Vouched { identity, .. }) => Told::Verified { identity, chain },
+        Shown::Unverified => Told::Unverified { chain },
+        Shown::Untrusted(why) => Told::Distrusted(why.code()),
     };
-    let same = |ours: &str| ours.bytes().eq(name.bytes().map(plain));
-    let starts = |ours: &&str| {
-        name.len() >= ours.len() && ours.bytes().eq(name.bytes().take(ours.len()).map(plain))
-    };
-    OURS.iter().any(|ours| same(ours)) || OUR_FAMILIES.iter().any(starts)
+    let fields = headers.fields(told);
+    fields.map_err(|why| Refusal::CertificateHeadersTooLarge(why.0))
+}
+
+/// An answer that varies by what callers cannot send is good for nobody else (RFC 9440 §2.4).
+pub(super) fn widen_vary(
+    head: &mut ResponseHeader,
+    upstream: &Upstream,
+) -> pingora_core::Result<()> {
+    let headers = upstream.certificate_headers();
+    let lines = head.headers.get_all(VARY).iter();
+    let mut fields = lines
+        .filter_map(|line| line.to_str().ok())
+        .flat_map(|line| line.split(','));
+    match fields.any(|field| headers.varies_by(field.trim())) {
+        true => head.insert_header(VARY, "*"),
+        false => Ok(()),
+    }
 }
 
 /// HTTP/2 may send a cookie in crumbs; HTTP/1 has one line (RFC 9113 §8.2.3).

@@ -4,6 +4,7 @@
 
 mod acme;
 mod admin;
+mod admission;
 mod buffers;
 mod connection;
 mod deadline;

@@ -14,20 +14,13 @@ use pingora_core::{Error, ErrorSource, ErrorType, Result};
 use pingora_http::{RequestHeader, ResponseHeader};
 use pingora_proxy::{FailToProxy, ProxyHttp, ProxyWarnLogContext, Session};
 
-use crate::call::{Body, Call, Parts};
-use crate::clock::UtcTime;
 use crate::config::RequestLimits;
-use crate::distrust::Distrust;
-use crate::flow::body::BodyWatch;
-use crate::flow::{self, Circumstances, Decision};
-use crate::integration::{Answer, MockAnswer, Plan};
+use crate::integration::{Answer, MockAnswer};
 use crate::refusal::Refusal;
-use crate::replay::Remembered;
 use crate::response::{self, REQUEST_ID};
-use crate::signature::{BodyDuty, KnownBody};
-use crate::snapshot::Snapshot;
+use crate::signature::BodyDuty;
 
-use super::buffers::Held;
+use super::admission::{authority_of, check_early, tell_certificate};
 use super::connection::Connection;
 use super::headers::{self, Passenger};
 use super::inbound;
@@ -40,11 +33,6 @@ pub(super) struct Gateway {
     pub(super) state: Arc<State>,
 }
 
-/// One decision more than what may have to be had for it: what a responder says, who calls, the
-/// body, and whether the signature was used before.
-const MOST_ROUNDS: usize = 5;
-/// A responder may be about to answer.
-const NOT_YET_KNOWN: Refusal = Refusal::CertificateUntrusted(Distrust::RevocationUnknown);
 /// Pingora's own timers run a little longer than ours, which tell what happened.
 const SPARE: Duration = Duration::from_secs(5);
 
@@ -102,6 +90,10 @@ impl ProxyHttp for Gateway {
             Ok(plan) => plan,
             Err(refusal) => return refuse(session, request, refusal).await,
         };
+        if let Err(refusal) = tell_certificate(session, request, &plan, &snapshot) {
+            request.plan = Some(plan);
+            return refuse(session, request, refusal).await;
+        }
         if let Err(refusal) = check_early(session, request, &plan, self.hold(&snapshot)).await {
             request.plan = Some(plan);
             return refuse(session, request, refusal).await;
@@ -156,11 +148,6 @@ impl ProxyHttp for Gateway {
         };
         let snapshot = self.state.snapshot();
         let listener = snapshot.listener(&connection.listener);
-        let certificate = connection
-            .tls
-            .as_ref()
-            .and_then(|tls| tls.certificate.as_ref());
-        let certificate = certificate.filter(|_| plan.route().client_cert_header);
         let authority = authority_of(head).to_owned();
         let upstream = request.upstream();
         let host = upstream.and_then(|upstream| upstream.host());
@@ -176,7 +163,11 @@ impl ProxyHttp for Gateway {
                 host,
                 trusted_peers: listener.map_or(&[][..], |one| &one.settings.trusted_peers),
                 carriers: plan.carriers(),
-                certificate: certificate.map(|one| one.chain[0].as_ref()),
+                certificate: &request.certificate,
+                certificate_names: [
+                    snapshot.integrations().certificate_names(),
+                    upstream.map_or(&[][..], |one| one.certificate_headers().names()),
+                ],
                 decoded_length: match plan.duty() {
                     BodyDuty::Chunked(duty) => Some(duty.decoded_length()),
                     BodyDuty::None | BodyDuty::Sha256(_) | BodyDuty::Digest(_) => None,
@@ -240,6 +231,9 @@ impl ProxyHttp for Gateway {
             && let Some(connection) = &request.connection
         {
             connection.upgrade();
+        }
+        if let Some(upstream) = request.upstream() {
+            headers::widen_vary(head, upstream)?;
         }
         if !head.status.is_informational() {
             head.insert_header(REQUEST_ID, request.id.as_str())?;
@@ -328,171 +322,6 @@ impl Gateway {
         let asks = connection.tls.is_none() && head.method == Method::GET;
         asks.then(|| self.state.challenges.answer(head.uri.path()))?
     }
-
-    /// Leave to hold a body.
-    fn hold(&self, snapshot: &Snapshot) -> Held {
-        let most = snapshot.process().max_held_bytes;
-        self.state.buffers.hold(most)
-    }
-
-    /// Decides about a request, reading its body first when its signature needs that.
-    async fn admit(
-        &self,
-        session: &mut Session,
-        request: &mut Request,
-        snapshot: &Snapshot,
-    ) -> Result<Plan, Refusal> {
-        let mut remembered = None;
-        let mut settled = false;
-        for _ in 0..MOST_ROUNDS {
-            // Read anew: a caller takes its time with a body, and the memory of used signatures
-            // forgets one as soon as it is no longer good.
-            let now = UtcTime::now();
-            let decided = decide(session, request, snapshot, remembered.as_ref(), now);
-            let (body, decision) = match (decided, &request.connection) {
-                (Err(NOT_YET_KNOWN), Some(connection)) if !settled => {
-                    settled = true;
-                    connection.clone().settle(snapshot, now).await;
-                    continue;
-                }
-                (decided, _) => decided?,
-            };
-            match decision {
-                Decision::Serve(plan) => return Ok(plan),
-                Decision::ReadBody { .. } if request.body.is_some() => break,
-                Decision::ReadBody { limit } => {
-                    let mut held = self.hold(snapshot);
-                    let whole = inbound::read_whole(session, body, limit, &mut held).await?;
-                    request.body = Some(whole);
-                    request.held = Some(held);
-                }
-                Decision::Ask(question) => {
-                    let told = snapshot.authorizer().ask(question, now).await?;
-                    remembered = told.or(remembered);
-                }
-            }
-        }
-        Err(Refusal::Internal("deciding came to no end"))
-    }
-}
-
-/// One run of the stages, over the body as well when it was read.
-fn decide(
-    session: &mut Session,
-    request: &mut Request,
-    snapshot: &Snapshot,
-    remembered: Option<&Remembered>,
-    now: UtcTime,
-) -> Result<(Body, Decision), Refusal> {
-    let connection = request.connection.clone();
-    let connection = connection.ok_or(Refusal::Internal("the stream is not ours"))?;
-    let started = Instant::now();
-    let ended = session.as_mut().is_body_empty();
-    let head = session.req_header();
-    let authority = head.uri.authority().filter(|_| connection.http2);
-    // RFC 9113 §8.3.1 wants it of whoever speaks HTTP/2; without it, the call would be taken for
-    // one of HTTP/1, in which a body that is not announced is none.
-    if connection.http2 && authority.is_none() {
-        return Err(Refusal::Malformed(":authority is missing"));
-    }
-    let call = Call::admit(&Parts {
-        method: head.method.as_str(),
-        target: head.raw_path(),
-        authority: authority.map(|authority| authority.as_str()),
-        headers: &head.headers,
-        ended,
-    })
-    .map_err(|why| Refusal::Malformed(why.0))?;
-    let listener = snapshot.listener(&connection.listener);
-    let listener = listener.ok_or(Refusal::Internal("the listener was removed"))?;
-    let decided = flow::decide(
-        snapshot,
-        &call,
-        &Circumstances {
-            caller: connection.caller(snapshot, now),
-            tls: listener.tls.as_deref(),
-            remembered,
-            body: match (&request.body, call.body()) {
-                (Some(whole), _) => KnownBody::Whole(whole),
-                (None, Body::Empty) => KnownBody::Empty,
-                (None, _) => KnownBody::Unread,
-            },
-            max_body_bytes: listener.settings.limits.max_body_bytes,
-            now,
-        },
-    );
-    request.decided_in += started.elapsed();
-    request.route = decided.route;
-    if let Some(explained) = decided.explained
-        && connection.state.explanations.admits(now)
-    {
-        // As one line, whatever a caller sent: `text` is escaped.
-        tracing::info!(
-            request_id = request.id.as_str(),
-            consumer = %explained.consumer,
-            checked_against = ?explained.text,
-            "A signature was refused."
-        );
-    }
-    decided.outcome.map(|decision| (call.body(), decision))
-}
-
-/// Checks a small signed body before the upstream hears of the request; sets a watch over
-/// what streams. A mock has no upstream to wait for, so its bodies are checked whole.
-async fn check_early(
-    session: &mut Session,
-    request: &mut Request,
-    plan: &Plan,
-    mut held: Held,
-) -> Result<(), Refusal> {
-    if !request.has_body {
-        return Ok(());
-    }
-    let mut watch = BodyWatch::new(plan.duty(), plan.max_body_bytes());
-    if let Some(whole) = request.body.take() {
-        // It was read to judge the signature, and owes what any other body does.
-        request.body = Some(watch.pass(whole, true)?);
-        return Ok(());
-    }
-    let length = session
-        .req_header()
-        .headers
-        .get(http::header::CONTENT_LENGTH);
-    let length = length.and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
-    let small = length.is_some_and(|length| length <= inbound::REPLAYED);
-    let is_mock = matches!(plan.answer(), Answer::Mock(_));
-    let early = match (small, plan.duty(), outgoing::holds_body(plan)) {
-        (_, _, Some(limit)) => Some(limit),
-        // Its head alone would make a complete request of it.
-        (_, BodyDuty::Chunked(duty), None) if duty.decoded_length() == 0 => Some(inbound::REPLAYED),
-        (true, BodyDuty::Sha256(_) | BodyDuty::Digest(_) | BodyDuty::Chunked(_), None) => {
-            Some(inbound::REPLAYED)
-        }
-        _ => None,
-    };
-    if is_mock {
-        inbound::invite(session).await?;
-        while let Some(chunk) = session
-            .read_request_body()
-            .await
-            .map_err(|e| inbound::broken(&e))?
-        {
-            watch.pass(chunk, false)?;
-        }
-        watch.pass(Bytes::new(), true)?;
-    } else if let Some(limit) = early {
-        let body = match length {
-            Some(length) => Body::Length(length),
-            None => Body::Unknown,
-        };
-        let whole = inbound::read_whole(session, body, limit, &mut held).await?;
-        request.body = Some(watch.pass(whole, true)?);
-        request.held = Some(held);
-    } else {
-        inbound::invite(session).await?;
-        request.watch = Some(watch);
-    }
-    Ok(())
 }
 
 async fn give_mock(session: &mut Session, request: &Request, mock: &MockAnswer) -> Result<bool> {
@@ -550,15 +379,6 @@ fn connection_of(session: &Session) -> Option<Arc<Connection>> {
         .user_data
         .as_ref()?;
     data.downcast_ref::<Arc<Connection>>().cloned()
-}
-
-fn authority_of(head: &RequestHeader) -> &str {
-    let host = || head.headers.get(http::header::HOST)?.to_str().ok();
-    head.uri
-        .authority()
-        .map(|authority| authority.as_str())
-        .or_else(host)
-        .unwrap_or_default()
 }
 
 /// What an error of Pingora's comes to.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use http::{HeaderName, HeaderValue};
 use pingora_proxy::Session;
 
 use crate::config::Route;
@@ -28,6 +29,8 @@ pub(super) struct Request {
     pub(super) refusal: Option<Refusal>,
     /// Watches a body that streams.
     pub(super) watch: Option<BodyWatch>,
+    /// What the upstream is told of the caller's certificate.
+    pub(super) certificate: Vec<(HeaderName, HeaderValue)>,
     /// A body that was read before the upstream was chosen.
     pub(super) body: Option<Bytes>,
     /// Leave to hold that body.
@@ -52,6 +55,7 @@ impl Request {
             plan: None,
             refusal: None,
             watch: None,
+            certificate: Vec::new(),
             body: None,
             held: None,
             refused_on_the_way: false,

@@ -20,7 +20,7 @@ use rustls::{DistinguishedName, crypto::WebPkiSupportedAlgorithms};
 use crate::clock::UtcTime;
 use crate::config::{Config, TrustStore};
 use crate::distrust::Distrust;
-use crate::identity::Identity;
+use crate::identity::{Identity, Vouched};
 use crate::names::TrustStoreName;
 use crate::problem::Problems;
 use crate::revocation::ocsp::{OcspCache, OcspKey};
@@ -268,16 +268,17 @@ impl Trust {
         Ok(judgement)
     }
 
-    /// An authority that speaks for some trust domains speaks for no other one.
+    /// An authority that speaks for some trust domains speaks for no other one, and issues no
+    /// SPIFFE ID that is not as the X.509-SVID standard wants it.
     fn check_spiffe(&self, identity: &Identity) -> Result<(), Distrust> {
-        let domains = self.spiffe_trust_domains();
-        let uris = identity.names().uri.iter();
-        let mut ids = uris.filter_map(|uri| uri.strip_prefix("spiffe://"));
-        let ours = |id: &str| {
-            let domain = id.split('/').next().unwrap_or_default();
-            domains.iter().any(|one| one == domain)
+        let mut uris = identity.names().uri.iter();
+        let vouched = Vouched {
+            identity,
+            spiffe_trust_domains: self.spiffe_trust_domains(),
         };
-        match domains.is_empty() || ids.all(ours) {
+        let matters = !vouched.spiffe_trust_domains.is_empty()
+            && uris.any(|uri| uri.to_ascii_lowercase().starts_with("spiffe:"));
+        match !matters || vouched.spiffe().is_some() {
             true => Ok(()),
             false => Err(Distrust::BadSpiffeId),
         }

@@ -9,6 +9,8 @@ mod acme;
 mod behind_api_gateway;
 mod bodies;
 mod callers;
+mod certificate_headers;
+mod certificate_rules;
 mod certificates;
 mod commands;
 mod credentials;

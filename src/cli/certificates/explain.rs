@@ -9,13 +9,14 @@ use std::process::ExitCode;
 use anyhow::{Context as _, bail};
 use rustls_pki_types::CertificateDer;
 
+use crate::authorize::failing;
 use crate::bundle::read_bundle;
 use crate::cli::ConfigFile;
 use crate::clock::UtcTime;
-use crate::config::ClientCertificateMode;
+use crate::config::{ClientCertificateMode, Demand};
 use crate::digest::hex;
 use crate::distrust::Distrust;
-use crate::identity::Identity;
+use crate::identity::{Identity, Vouched};
 use crate::snapshot::Snapshot;
 use crate::tls::Door;
 use crate::trust::{Judgement, Trust, Trusts, Voucher};
@@ -111,7 +112,12 @@ fn explain(
                 text,
                 "verdict      trusted, by {by}; judged anew after {until}"
             );
-            tell_consumer(text, snapshot, &identity);
+            let vouched = Vouched {
+                identity: &identity,
+                spiffe_trust_domains: trust.spiffe_trust_domains(),
+            };
+            tell_consumer(text, snapshot, &vouched);
+            tell_rules(text, snapshot, &vouched);
             Ok(true)
         }
         Err(why) => {
@@ -173,14 +179,34 @@ fn judge(
     }))
 }
 
-fn tell_consumer(text: &mut String, snapshot: &Snapshot, identity: &Identity) {
-    let line = match snapshot.authorizer().consumer_of(identity) {
+fn tell_consumer(text: &mut String, snapshot: &Snapshot, vouched: &Vouched<'_>) {
+    let line = match snapshot.authorizer().consumer_of(vouched, UtcTime::now()) {
         Some(consumer) => consumer.to_string(),
         None => {
             "none: a policy that demands a certificate refuses it (certificate_unknown); give a [[consumer]] a \"certificate\" that fits".to_owned()
         }
     };
     let _ = writeln!(text, "consumer     {line}");
+}
+
+/// What each policy that wants more of a certificate makes of this one.
+fn tell_rules(text: &mut String, snapshot: &Snapshot, vouched: &Vouched<'_>) {
+    for policy in &snapshot.config().policies {
+        let rule = match &policy.demand {
+            Demand::Open => continue,
+            Demand::AllOf(proof) | Demand::AnyOf(proof) => proof.certificate_rule.as_ref(),
+        };
+        let Some(rule) = rule else {
+            continue;
+        };
+        let name = &policy.name;
+        let _ = match failing(rule, vouched, UtcTime::now()) {
+            None => writeln!(text, "policy       {name}: its rule holds"),
+            Some(condition) => {
+                writeln!(text, "policy       {name}: its rule fails: {condition}")
+            }
+        };
+    }
 }
 
 /// What an operator can do about it.

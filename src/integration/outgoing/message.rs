@@ -6,6 +6,7 @@ use std::path::Path;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use http::HeaderName;
 
 use crate::clock::UtcTime;
 use crate::config::OutgoingRfc9421;
@@ -20,22 +21,27 @@ use super::{NotSigned, OutgoingRequest};
 pub(super) struct MessageSigner {
     key: SigningKey,
     settings: OutgoingRfc9421,
+    /// What the gateway writes for this upstream only.
+    own: Vec<HeaderName>,
 }
 
 /// What the gateway writes itself.
-const OURS: [&str; 7] = [
+const OURS: [&str; 6] = [
     "x-consumer",
     "x-request-id",
     "x-forwarded-for",
     "x-forwarded-proto",
     "x-forwarded-host",
-    "client-cert",
     "content-type",
 ];
 const ALWAYS: [&str; 4] = ["@method", "@authority", "@path", "@query"];
 
 impl MessageSigner {
-    pub(super) fn open(file: &Path, settings: &OutgoingRfc9421) -> Result<Self, Problems> {
+    pub(super) fn open(
+        file: &Path,
+        settings: &OutgoingRfc9421,
+        own: &[HeaderName],
+    ) -> Result<Self, Problems> {
         let pem = private_file::read(&settings.private_key)?;
         let key = SigningKey::from_pem(settings.algorithm, &pem).map_err(|why| {
             let mut problems = Problems::default();
@@ -46,6 +52,7 @@ impl MessageSigner {
         Ok(Self {
             key,
             settings: settings.clone(),
+            own: own.to_vec(),
         })
     }
 
@@ -65,6 +72,7 @@ impl MessageSigner {
         }
         let fields = OURS
             .into_iter()
+            .chain(self.own.iter().map(HeaderName::as_str))
             .chain(self.settings.components.iter().map(String::as_str));
         let mut covered: Vec<String> = ALWAYS.map(str::to_owned).into();
         for field in fields.chain(["content-digest"]) {
@@ -110,10 +118,8 @@ mod tests {
 
     use super::*;
 
-    /// The field would travel on, and the upstream find it beside a signature that is right.
-    #[test]
-    fn a_field_that_must_be_covered_and_is_not_text_is_not_left_uncovered() {
-        let signer = MessageSigner {
+    fn signer(own: &[HeaderName]) -> MessageSigner {
+        MessageSigner {
             key: SigningKey::from_secret(&[7; 32]).unwrap(),
             settings: OutgoingRfc9421 {
                 key_id: "gateway".to_owned(),
@@ -125,26 +131,47 @@ mod tests {
                 expires_secs: None,
                 line: 1,
             },
-        };
-        let sign = |values: &[&'static [u8]]| {
-            let mut headers = HeaderMap::new();
-            for value in values {
-                headers.append("x-tenant", HeaderValue::from_bytes(value).unwrap());
-            }
-            signer.sign(&OutgoingRequest {
-                method: "GET",
-                target: "/",
-                authority: "upstream.example",
-                secure: true,
-                headers: &headers,
-                body_hash: None,
-                now: UtcTime::from_unix(1_700_000_000),
-            })
-        };
-        let signed = sign(&[b"acme"]).unwrap();
-        assert!(signed[0].1.contains("\"x-tenant\""), "{signed:?}");
-        for bad in [&[&b"acme\xe9"[..]][..], &[b"acme", b"\xe9"]] {
-            assert!(sign(bad).is_err(), "{bad:?}");
+            own: own.to_vec(),
         }
+    }
+
+    fn signed(
+        signer: &MessageSigner,
+        name: &'static str,
+        values: &[&'static [u8]],
+    ) -> Result<Vec<(String, String)>, NotSigned> {
+        let mut headers = HeaderMap::new();
+        for value in values {
+            headers.append(name, HeaderValue::from_bytes(value).unwrap());
+        }
+        signer.sign(&OutgoingRequest {
+            method: "GET",
+            target: "/",
+            authority: "upstream.example",
+            secure: true,
+            headers: &headers,
+            body_hash: None,
+            now: UtcTime::from_unix(1_700_000_000),
+        })
+    }
+
+    /// The field would travel on, and the upstream find it beside a signature that is right.
+    #[test]
+    fn a_field_that_must_be_covered_and_is_not_text_is_not_left_uncovered() {
+        let signer = signer(&[]);
+        let good = signed(&signer, "x-tenant", &[b"acme"]).unwrap();
+        assert!(good[0].1.contains("\"x-tenant\""), "{good:?}");
+        for bad in [&[&b"acme\xe9"[..]][..], &[b"acme", b"\xe9"]] {
+            assert!(signed(&signer, "x-tenant", bad).is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn what_the_gateway_says_of_a_certificate_is_covered_under_any_name() {
+        let name = HeaderName::from_static("x-my-cert");
+        let good = signed(&signer(&[name]), "x-my-cert", &[b":AA==:"]).unwrap();
+        assert!(good[0].1.contains("\"x-my-cert\""), "{good:?}");
+        let not_ours = signed(&signer(&[]), "x-my-cert", &[b":AA==:"]).unwrap();
+        assert!(!not_ours[0].1.contains("x-my-cert"), "{not_ours:?}");
     }
 }

@@ -52,16 +52,17 @@ enum Scheme {
 }
 
 impl Signer {
-    /// Opens the key that the signature needs.
+    /// Opens the key that the signature needs; `own` are the fields that the gateway writes for
+    /// this upstream beside those that it always does.
     ///
     /// # Errors
     /// A key that cannot be used, or that others than its owner can read.
-    pub fn open(file: &Path, settings: &Outgoing) -> Result<Self, Problems> {
+    pub fn open(file: &Path, settings: &Outgoing, own: &[HeaderName]) -> Result<Self, Problems> {
         Ok(Self {
             scheme: match &settings.scheme {
                 OutgoingScheme::SigV4(sigv4) => Scheme::Aws(AwsSigner::new(sigv4)),
                 OutgoingScheme::Rfc9421(rfc9421) => {
-                    Scheme::Message(MessageSigner::open(file, rfc9421)?)
+                    Scheme::Message(MessageSigner::open(file, rfc9421, own)?)
                 }
             },
             unsigned_payload: settings.unsigned_payload,

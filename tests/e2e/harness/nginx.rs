@@ -17,6 +17,21 @@ pub const INDEX: &str = "the private index\n";
 
 impl Nginx {
     pub fn start(directory: &Path) -> Self {
+        Self::with(directory, |address, root| {
+            let home = directory.join("nginx");
+            format!(
+                "listen {address}; root {root};
+                 location /echo {{ return 200 \"$request_uri $http_x_consumer\"; }}
+                 location /upload {{ dav_methods PUT; create_full_put_path on; root {home}; }}
+                 location /post {{ proxy_pass http://{address}/echo; }}",
+                root = root.display(),
+                home = home.display(),
+            )
+        })
+    }
+
+    /// One with a server of the test's own, told its address and where the four files are.
+    pub fn with(directory: &Path, server: impl Fn(SocketAddr, &Path) -> String) -> Self {
         let address = free_address();
         let root = directory.join("html");
         fs::create_dir_all(root.join("child/grandchild")).expect("directories");
@@ -37,15 +52,10 @@ impl Nginx {
                access_log off; client_max_body_size 64m;
                client_body_temp_path {home}/body; proxy_temp_path {home}/proxy;
                fastcgi_temp_path {home}/f; uwsgi_temp_path {home}/u; scgi_temp_path {home}/s;
-               server {{
-                 listen {address}; root {root};
-                 location /echo {{ return 200 \"$request_uri $http_x_consumer\"; }}
-                 location /upload {{ dav_methods PUT; create_full_put_path on; root {home}; }}
-                 location /post {{ proxy_pass http://{address}/echo; }}
-               }}
+               server {{ {server} }}
              }}",
             home = home.display(),
-            root = root.display(),
+            server = server(address, &root),
         );
         let file = home.join("nginx.conf");
         fs::write(&file, config).expect("a file");

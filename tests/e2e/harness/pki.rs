@@ -84,19 +84,28 @@ impl Authority {
         chain: &str,
         change: impl FnOnce(&mut CertificateParams),
     ) {
-        let mut params = CertificateParams::default();
-        params.distinguished_name.push(DnType::CommonName, name);
-        params
-            .subject_alt_names
-            .push(SanType::URI(uri.try_into().expect("ASCII")));
-        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
-        change(&mut params);
-        self.issue(name, params, chain);
+        self.issue(name, client_params(name, uri, change), chain);
+    }
+
+    /// The same for a key of the caller's choice.
+    pub fn client_for(
+        &self,
+        key: &KeyPair,
+        name: &str,
+        uri: &str,
+        change: impl FnOnce(&mut CertificateParams),
+    ) {
+        let params = client_params(name, uri, change);
+        self.issue_for(key, name, params, "");
     }
 
     fn issue(&self, name: &str, params: CertificateParams, chain: &str) {
         let key = KeyPair::generate().expect("a key");
-        let certificate = params.signed_by(&key, &self.issuer).expect("a certificate");
+        self.issue_for(&key, name, params, chain);
+    }
+
+    fn issue_for(&self, key: &KeyPair, name: &str, params: CertificateParams, chain: &str) {
+        let certificate = params.signed_by(key, &self.issuer).expect("a certificate");
         let file = |end| self.directory.join(format!("{name}.{end}"));
         fs::write(file("pem"), certificate.pem() + chain).expect("a file");
         write_private(&file("key"), &key.serialize_pem());
@@ -107,4 +116,19 @@ impl Authority {
 pub fn write_private(file: &Path, text: &str) {
     fs::write(file, text).expect("a file");
     fs::set_permissions(file, fs::Permissions::from_mode(0o600)).expect("a mode");
+}
+
+fn client_params(
+    name: &str,
+    uri: &str,
+    change: impl FnOnce(&mut CertificateParams),
+) -> CertificateParams {
+    let mut params = CertificateParams::default();
+    params.distinguished_name.push(DnType::CommonName, name);
+    params
+        .subject_alt_names
+        .push(SanType::URI(uri.try_into().expect("ASCII")));
+    params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
+    change(&mut params);
+    params
 }
