@@ -95,21 +95,6 @@ fn is_same(one: &CredentialSource, other: &CredentialSource) -> bool {
     (&one.secret, &one.region, &one.endpoint) == (&other.secret, &other.region, &other.endpoint)
 }
 
-/// The same, for commands: waits for it on this thread.
-///
-/// # Errors
-/// As [`fetch`], and when the system gives no runtime.
-pub fn fetch_and_wait(config: &Config) -> Result<Vec<Fetched>, Problems> {
-    if config.credential_sources.is_empty() {
-        return Ok(Vec::new());
-    }
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build();
-    let runtime = runtime.map_err(|e| Problems::with_file(&config.file, e.to_string()))?;
-    runtime.block_on(fetch(config, &[]))
-}
-
 /// Fetches a source again; the second says whether anything about it is new.
 pub async fn refresh(known: &Fetched) -> (Fetched, bool) {
     let fetched = fetch_one(&known.source, Some(known)).await;

@@ -20,6 +20,7 @@ pub mod authorize;
 pub mod trust;
 // 3: who called, which route, is the signature right, was it used before;
 // how events look
+pub mod acme;
 pub mod credential_source;
 pub mod identity;
 pub mod replay;
@@ -31,11 +32,13 @@ pub mod telemetry;
 pub mod call;
 pub mod config;
 pub mod credential;
+pub mod proxy_protocol;
 pub mod refusal;
 pub mod revocation;
 // 1: words and times
 pub mod bundle;
 pub mod clock;
+pub mod crl_source;
 pub mod digest;
 pub mod distrust;
 pub mod document;
@@ -43,5 +46,6 @@ pub mod key;
 pub mod method;
 pub mod names;
 pub mod pattern;
+pub mod private_file;
 pub mod problem;
 pub mod shape;

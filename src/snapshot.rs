@@ -2,6 +2,8 @@
 //! the snapshot before it. Out: a `Snapshot` that serves until the next one replaces it
 //! whole, or every `Problem` found in opening files.
 
+mod fetched;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -9,7 +11,7 @@ use crate::authorize::Authorizer;
 use crate::clock::UtcTime;
 use crate::config::{Config, Listener, Process};
 use crate::credential::{self, CredentialStore};
-use crate::credential_source::Fetched;
+use crate::credential_source;
 use crate::integration::Integrations;
 use crate::names::ListenerName;
 use crate::problem::Problems;
@@ -19,16 +21,19 @@ use crate::signature::rfc9421;
 use crate::tls::TlsGeneration;
 use crate::trust::Trusts;
 
+pub use fetched::Fetched;
+
 /// One compiled configuration.
 pub struct Snapshot {
     version: u64,
     config: Arc<Config>,
     /// The credential store in the file, as it was read with the configuration.
     file: Arc<CredentialStore>,
-    fetched: Vec<Fetched>,
+    fetched: Fetched,
     routes: Arc<Routes>,
     authorizer: Authorizer,
     integrations: Arc<Integrations>,
+    trusts: Trusts,
     listeners: HashMap<ListenerName, ListenerSnapshot>,
 }
 
@@ -41,28 +46,47 @@ pub struct ListenerSnapshot {
     pub tls: Option<Arc<TlsGeneration>>,
 }
 
+impl ListenerSnapshot {
+    /// The same listener under other trusts.
+    fn trusting(&self, trusts: &Trusts) -> Result<(ListenerName, Self), String> {
+        let settings = self.settings.clone();
+        let opened = self.tls.as_deref().zip(settings.tls.as_ref());
+        let tls = opened.map(|(tls, wanted)| tls.trusting(&settings, wanted, trusts));
+        let tls = tls.transpose()?.map(Arc::new);
+        Ok((settings.name.clone(), Self { settings, tls }))
+    }
+}
+
 impl Snapshot {
-    /// Compiles `config` and what was `fetched` of its credential sources. What must outlive a
+    /// Compiles `config` and what was `fetched` for it. What must outlive a
     /// reload, such as the key for session tickets, is taken over from `previous`.
     ///
     /// # Errors
     /// Every file that cannot be opened and every credential that does not exist.
     pub fn build(
         config: Config,
-        fetched: Vec<Fetched>,
+        fetched: Fetched,
         previous: Option<&Snapshot>,
     ) -> Result<Self, Problems> {
         let mut problems = Problems::default();
         let mut noted = |found: Problems| problems.extend(found);
         let file = open_store(&config).map_err(&mut noted).ok();
-        let store = file
-            .as_ref()
-            .and_then(|file| merge(&config, file, &fetched).map_err(&mut noted).ok());
+        let store = file.as_ref().and_then(|file| {
+            merge(&config, file, &fetched.credentials)
+                .map_err(&mut noted)
+                .ok()
+        });
         check_policies(&config, &mut problems);
-        let trusts = Trusts::open(&config).map_err(|found| problems.extend(found));
-        let listeners =
-            trusts.map(|trusts| open_listeners(&config, &trusts, previous, &mut problems));
-        let integrations = Integrations::open(&config)
+        let trusts_before = previous.map(|before| &before.trusts);
+        let trusts = Trusts::open(&config, &fetched.lists, trusts_before)
+            .map_err(|found| problems.extend(found))
+            .ok();
+        let listeners = trusts.as_ref().and_then(|trusts| {
+            let opened = open_listeners(&config, trusts, previous);
+            opened.map_err(|found| problems.extend(found)).ok()
+        });
+        let before = previous.map(|before| before.integrations.as_ref());
+        let integrations = Integrations::open(&config, before)
             .map_err(|found| problems.extend(found))
             .ok();
         let memory = previous.map(|before| before.authorizer.replay_memory().as_ref());
@@ -82,6 +106,7 @@ impl Snapshot {
                 before,
             ),
             integrations: Arc::new(integrations.expect(OPENED)),
+            trusts: trusts.expect(OPENED),
             listeners: listeners.expect(OPENED),
             file: Arc::new(file.expect(OPENED)),
             fetched,
@@ -89,12 +114,16 @@ impl Snapshot {
         })
     }
 
-    /// The same configuration with what was `fetched` of its sources since.
+    /// The same configuration with what was `fetched` for it since.
     ///
     /// # Errors
     /// A credential that a consumer names and that is gone.
-    pub fn refreshed(&self, fetched: Vec<Fetched>) -> Result<Self, Problems> {
-        let store = merge(&self.config, &self.file, &fetched)?;
+    pub fn refreshed(&self, fetched: Fetched) -> Result<Self, Problems> {
+        let store = merge(&self.config, &self.file, &fetched.credentials)?;
+        let trusts = self.trusts.with_lists(&fetched.lists);
+        let listeners = self.listeners.values().map(|one| one.trusting(&trusts));
+        let listeners = listeners.collect::<Result<_, _>>();
+        let listeners = listeners.map_err(|e| Problems::with_file(&self.config.file, e))?;
         Ok(Self {
             version: self.version + 1,
             config: self.config.clone(),
@@ -108,12 +137,26 @@ impl Snapshot {
                 Some(&self.authorizer),
             ),
             integrations: self.integrations.clone(),
-            listeners: self.listeners.clone(),
+            trusts,
+            listeners,
         })
     }
 
-    /// What was fetched of the credential sources.
-    pub fn fetched(&self) -> &[Fetched] {
+    /// The same configuration with its certificates as they are in their files by now.
+    ///
+    /// # Errors
+    /// Every file that cannot be used.
+    pub fn reopened(&self) -> Result<Self, Problems> {
+        let listeners = open_listeners(&self.config, &self.trusts, Some(self))?;
+        let refreshed = self.refreshed(self.fetched.clone())?;
+        Ok(Self {
+            listeners,
+            ..refreshed
+        })
+    }
+
+    /// What was fetched for it.
+    pub fn fetched(&self) -> &Fetched {
         &self.fetched
     }
 
@@ -140,6 +183,11 @@ impl Snapshot {
     /// Policies, consumers and keys.
     pub fn authorizer(&self) -> &Authorizer {
         &self.authorizer
+    }
+
+    /// The trust stores that listeners use.
+    pub fn trusts(&self) -> &Trusts {
+        &self.trusts
     }
 
     /// The integrations.
@@ -184,7 +232,7 @@ fn open_store(config: &Config) -> Result<CredentialStore, Problems> {
 fn merge(
     config: &Config,
     file: &CredentialStore,
-    fetched: &[Fetched],
+    fetched: &[credential_source::Fetched],
 ) -> Result<Arc<CredentialStore>, Problems> {
     let mut problems = Problems::default();
     let sources = fetched.iter().map(|one| one.store().as_ref());
@@ -228,8 +276,8 @@ fn open_listeners(
     config: &Config,
     trusts: &Trusts,
     previous: Option<&Snapshot>,
-    problems: &mut Problems,
-) -> HashMap<ListenerName, ListenerSnapshot> {
+) -> Result<HashMap<ListenerName, ListenerSnapshot>, Problems> {
+    let mut problems = Problems::default();
     let mut listeners = HashMap::new();
     for settings in &config.listeners {
         let before = previous
@@ -246,5 +294,5 @@ fn open_listeners(
             Err(found) => problems.extend(found),
         }
     }
-    listeners
+    problems.or_ok(listeners)
 }

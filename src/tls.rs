@@ -55,6 +55,19 @@ impl TlsGeneration {
             .map_err(|text| Problems::with_file(file, text))
     }
 
+    /// The same certificates under other trusts.
+    ///
+    /// # Errors
+    /// The system gives no randomness.
+    pub fn trusting(
+        &self,
+        listener: &Listener,
+        tls: &ListenerTls,
+        trusts: &Trusts,
+    ) -> Result<Self, String> {
+        Self::assemble(self.certificates.clone(), listener, tls, trusts, Some(self))
+    }
+
     fn assemble(
         certificates: Arc<Certificates>,
         listener: &Listener,

@@ -12,12 +12,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use countersign::clock::UtcTime;
+use countersign::crl_source::CrlSource;
 use countersign::revocation::ocsp::{
     OcspCache, OcspCertificateStatus as Status, OcspError, OcspKey, OcspStatus, request, verify,
 };
-use countersign::revocation::{
-    Certificate, Crl, CrlError, CrlSet, CrlSource, CrlStatus, Loaded, load,
-};
+use countersign::revocation::{Certificate, Crl, CrlError, CrlSet, CrlStatus, Loaded, load};
 use openssl_ca::OpensslCa;
 use tempfile::TempDir;
 

@@ -12,7 +12,7 @@ use countersign::credential::{Credential, CredentialStore};
 use countersign::flow::{self, Circumstances, Decision};
 use countersign::identity::{Caller, Identity, Shown, Vouched};
 use countersign::signature::{KeyRing, KnownBody, SigningRequest, sign};
-use countersign::snapshot::Snapshot;
+use countersign::snapshot::{Fetched, Snapshot};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa,
@@ -105,7 +105,7 @@ impl Stage {
                 &demand,
                 now,
             ),
-            snapshot: Snapshot::build(config, Vec::new(), None).expect("a snapshot"),
+            snapshot: Snapshot::build(config, Fetched::default(), None).expect("a snapshot"),
             keys: KeyRing::new(Arc::new(store), Arc::default()),
             identity: Identity::parse(&certificate).expect("an identity"),
             demand,

@@ -1,6 +1,7 @@
 //! The command line: one file a subcommand. Exit codes: 0 good, 1 the thing asked about is
 //! wrong, 2 the command was not understood.
 
+mod certificates;
 mod check;
 mod credentials;
 mod demo;
@@ -17,9 +18,8 @@ use clap::{Args, Parser, Subcommand};
 use tracing_subscriber::EnvFilter;
 
 use crate::config::Config;
-use crate::credential_source;
 use crate::problem::Problems;
-use crate::snapshot::Snapshot;
+use crate::snapshot::{Fetched, Snapshot};
 
 /// A gateway that checks client certificates and request signatures before anything reaches
 /// the server behind it.
@@ -51,6 +51,9 @@ enum Command {
     /// Make, list and retire the signing keys of consumers.
     #[command(subcommand)]
     Credentials(credentials::Command),
+    /// Make and rotate the certificates by which upstreams know the gateway.
+    #[command(subcommand)]
+    Certificates(certificates::Command),
 }
 
 /// Which configuration.
@@ -78,6 +81,7 @@ impl Cli {
             Command::Sign(options) => sign::run(options),
             Command::Verify(options) => verify::run(options),
             Command::Credentials(command) => credentials::run(command),
+            Command::Certificates(command) => certificates::run(command),
         };
         done.unwrap_or_else(|error| {
             eprintln!("{error:#}");
@@ -89,7 +93,7 @@ impl Cli {
 /// The road of `run`, up to where it would serve: everything that `file` names is opened.
 fn open(file: &Path) -> Result<Snapshot, Problems> {
     let config = Config::load(file)?;
-    let fetched = credential_source::fetch_and_wait(&config)?;
+    let fetched = Fetched::fetch_and_wait(&config)?;
     Snapshot::build(config, fetched, None)
 }
 

@@ -1,7 +1,7 @@
 //! `[[integration]]`: what answers a route.
 
 use std::net::Ipv6Addr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use http::header::{CONNECTION, CONTENT_LENGTH, TRANSFER_ENCODING};
@@ -12,6 +12,7 @@ use rustls_pki_types::ServerName;
 use crate::config::declared::Declared;
 use crate::config::outgoing::{self, Outgoing};
 use crate::config::request_limits::read_millis;
+use crate::config::upstream_tls::{self, UpstreamTls};
 use crate::document::{Placed, Table};
 use crate::names::IntegrationName;
 
@@ -69,17 +70,6 @@ pub struct TargetAddress {
     pub line: usize,
 }
 
-/// TLS towards the targets.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct UpstreamTls {
-    /// PEM bundles of certificate authorities; at least one.
-    pub ca: Vec<PathBuf>,
-    /// The name that the target's certificate must have; never empty.
-    pub server_name: String,
-    /// The line of the configuration that names them.
-    pub line: usize,
-}
-
 /// A `mock`: a fixed answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mock {
@@ -129,7 +119,7 @@ fn read_proxy(table: &mut Table<'_>, base: &Path) -> HttpProxy {
     let millis = |ms| Duration::from_millis(ms);
     HttpProxy {
         targets: read_targets(table),
-        tls: read_upstream_tls(table, base),
+        tls: upstream_tls::read(table, base),
         host: read_host(table),
         connect_timeout: read_millis(table, "connect_timeout_ms", millis(2_000)),
         read_timeout: read_millis(table, "read_timeout_ms", millis(60_000)),
@@ -178,51 +168,6 @@ pub(super) fn parse_target(text: &str) -> Option<(String, u16)> {
     };
     let known = ServerName::try_from(host.as_str()).is_ok();
     known.then_some((host, port))
-}
-
-fn read_upstream_tls(table: &mut Table<'_>, base: &Path) -> Option<UpstreamTls> {
-    let mut table = table.table("tls")?;
-    let document = table.document();
-    let line = table.line();
-    table.need(
-        "ca",
-        "name the PEM bundles that the target's certificate is checked against",
-    );
-    let ca_line = table.line_of("ca");
-    let ca = table.texts("ca");
-    if ca.as_ref().is_some_and(Vec::is_empty) {
-        let text = format!("{} trusts nobody: \"ca\" must not be empty", table.label());
-        document.note(ca_line, text);
-    }
-    let server_name = read_server_name(&mut table);
-    table.finish();
-    Some(UpstreamTls {
-        ca: ca
-            .into_iter()
-            .flatten()
-            .map(|path| base.join(path.value))
-            .collect(),
-        server_name: server_name.unwrap_or_default(),
-        line,
-    })
-}
-
-fn read_server_name(table: &mut Table<'_>) -> Option<String> {
-    let name = table
-        .need(
-            "server_name",
-            "write the name that the target's certificate must have",
-        )
-        .any_text("server_name")?;
-    let text = match name.value.as_str() {
-        "" => "\"server_name\" must not be empty: without a name the target's certificate could not be verified".to_owned(),
-        text if ServerName::try_from(text).is_err() => {
-            format!("server_name \"{text}\" is no DNS name and no IP address")
-        }
-        _ => return Some(name.value),
-    };
-    table.document().note(name.line, text);
-    None
 }
 
 fn read_host(table: &mut Table<'_>) -> Option<String> {

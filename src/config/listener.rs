@@ -6,8 +6,11 @@ use std::path::{Path, PathBuf};
 
 use ipnet::IpNet;
 
+use crate::config::acme::{self, Acme, AcmeCertificate};
 use crate::config::client_certificate::{self, Around, ClientCertificate, TlsHost};
 use crate::config::declared::Declared;
+use crate::config::nets;
+use crate::config::proxy_protocol::{self, ProxyProtocol};
 use crate::config::request_limits::{self, RequestLimits};
 use crate::config::trust_store::TrustStores;
 use crate::document::{Document, Placed, Table};
@@ -26,6 +29,8 @@ pub struct Listener {
     pub http2: bool,
     /// Peers whose `X-Forwarded-For` is believed and carried on.
     pub trusted_peers: Vec<IpNet>,
+    /// Who passes connections on with a PROXY header; `None` where clients connect themselves.
+    pub proxy_protocol: Option<ProxyProtocol>,
     /// What it bears.
     pub limits: RequestLimits,
 }
@@ -35,6 +40,8 @@ pub struct Listener {
 pub struct ListenerTls {
     /// At least one; the first answers names that no other has.
     pub certificates: Vec<CertificateFiles>,
+    /// Those among them that are had from an authority.
+    pub acme: Vec<AcmeCertificate>,
     /// The lowest version spoken.
     pub min_version: TlsVersion,
     /// Whether callers show a certificate.
@@ -54,6 +61,8 @@ pub struct CertificateFiles {
     pub staple: StapleFrom,
     /// The line of the configuration that names them.
     pub line: usize,
+    /// Whether something else stands in while there is none: it is still to be had.
+    pub may_be_missing: bool,
 }
 
 /// Where an OCSP response comes from that is shown with a certificate (RFC 6066 §8).
@@ -76,11 +85,17 @@ pub enum TlsVersion {
     Tls13,
 }
 
+/// What listeners take their trust and certificates from.
+pub(super) struct Sources<'a> {
+    pub(super) stores: &'a TrustStores,
+    pub(super) acme: Option<&'a Acme>,
+}
+
 /// Reads every `[[listener]]`; `base` is what relative paths are relative to.
 pub(super) fn read(
     root: &mut Table<'_>,
     base: &Path,
-    stores: &TrustStores,
+    sources: &Sources<'_>,
     admin: Option<SocketAddr>,
 ) -> Vec<Listener> {
     let document = root.document();
@@ -95,12 +110,14 @@ pub(super) fn read(
         }
         let around = Around {
             base,
-            stores,
+            stores: sources.stores,
             listener: name.as_deref().unwrap_or_default(),
         };
-        let tls = read_tls(&mut table, &around);
+        let tls = read_tls(&mut table, &around, sources.acme);
         let http2 = read_http2(&mut table, tls.is_some());
-        let trusted_peers = read_trusted_peers(&mut table);
+        let peers = table.texts("trusted_peers").unwrap_or_default();
+        let trusted_peers = nets::read(document, peers, "trusted peer");
+        let proxy_protocol = proxy_protocol::read(&mut table);
         let limits = request_limits::read(&mut table);
         table.finish();
         // What is missing has been noted: the stand-ins never leave `Config::load`.
@@ -110,6 +127,7 @@ pub(super) fn read(
             tls,
             http2,
             trusted_peers,
+            proxy_protocol,
             limits,
         });
     }
@@ -166,10 +184,16 @@ fn check_address(
     seen.entry(value).or_insert(line);
 }
 
-fn read_tls(table: &mut Table<'_>, around: &Around<'_>) -> Option<ListenerTls> {
+fn read_tls(
+    table: &mut Table<'_>,
+    around: &Around<'_>,
+    acme: Option<&Acme>,
+) -> Option<ListenerTls> {
     let document = table.document();
-    let plaintext = !table.has("certificate");
-    let certificates = read_certificates(table, around.base);
+    let plaintext = !table.has("certificate") && !table.has("acme");
+    let mut certificates = read_certificates(table, around.base);
+    let acme = acme::read_certificates(table, acme);
+    certificates.extend(acme.iter().map(|one| one.files.clone()));
     let version_line = table
         .has("tls_min_version")
         .then(|| table.line_of("tls_min_version"));
@@ -198,37 +222,45 @@ fn read_tls(table: &mut Table<'_>, around: &Around<'_>) -> Option<ListenerTls> {
     }
     Some(ListenerTls {
         certificates,
+        acme,
         min_version: min_version.unwrap_or(TlsVersion::Tls12),
         client_certificate: client_certificate.unwrap_or(ClientCertificate::OFF),
         hosts,
     })
 }
 
-const TLS_VERSIONS: [(&str, TlsVersion); 2] =
+/// The words for versions of TLS.
+pub(super) const TLS_VERSIONS: [(&str, TlsVersion); 2] =
     [("1.2", TlsVersion::Tls12), ("1.3", TlsVersion::Tls13)];
 
 fn read_certificates(table: &mut Table<'_>, base: &Path) -> Vec<CertificateFiles> {
-    let mut certificates = Vec::new();
-    for mut table in table.tables("certificate") {
-        let line = table.line();
-        let chain = table
-            .need("chain", "name the PEM file of the certificate, leaf first")
-            .text("chain");
-        let private_key = table
-            .need("private_key", "name the PEM file of the certificate's key")
-            .text("private_key");
-        let staple = read_staple(&mut table, base);
-        table.finish();
-        if let (Some(chain), Some(private_key)) = (chain, private_key) {
-            certificates.push(CertificateFiles {
-                chain: base.join(chain.value),
-                private_key: base.join(private_key.value),
-                staple,
-                line,
-            });
-        }
-    }
-    certificates
+    let tables = table.tables("certificate").into_iter();
+    tables
+        .filter_map(|mut one| {
+            let staple = read_staple(&mut one, base);
+            let files = read_certificate(one, base)?;
+            Some(CertificateFiles { staple, ..files })
+        })
+        .collect()
+}
+
+/// A table with `chain` and `private_key`; `None` when one of them is missing, which is noted.
+pub(super) fn read_certificate(mut table: Table<'_>, base: &Path) -> Option<CertificateFiles> {
+    let line = table.line();
+    let chain = table
+        .need("chain", "name the PEM file of the certificate, leaf first")
+        .text("chain");
+    let private_key = table
+        .need("private_key", "name the PEM file of the certificate's key")
+        .text("private_key");
+    table.finish();
+    Some(CertificateFiles {
+        chain: base.join(chain?.value),
+        private_key: base.join(private_key?.value),
+        staple: StapleFrom::Nowhere,
+        line,
+        may_be_missing: false,
+    })
 }
 
 fn read_staple(table: &mut Table<'_>, base: &Path) -> StapleFrom {
@@ -258,31 +290,4 @@ fn read_http2(table: &mut Table<'_>, tls: bool) -> bool {
         );
     }
     http2.unwrap_or(tls)
-}
-
-fn read_trusted_peers(table: &mut Table<'_>) -> Vec<IpNet> {
-    let mut nets = Vec::new();
-    for peer in table.texts("trusted_peers").unwrap_or_default() {
-        match parse_net(&peer.value) {
-            Ok(net) => nets.push(net),
-            Err(problem) => table.document().note(peer.line, problem),
-        }
-    }
-    nets
-}
-
-fn parse_net(text: &str) -> Result<IpNet, String> {
-    if let Ok(address) = text.parse::<IpAddr>() {
-        return Ok(IpNet::from(address));
-    }
-    let net: IpNet = text.parse().map_err(|_| {
-        format!("trusted peer \"{text}\" is no address and no network such as \"10.0.0.0/8\"")
-    })?;
-    match net.trunc() == net {
-        true => Ok(net),
-        false => Err(format!(
-            "trusted peer \"{text}\" has bits beyond its prefix; write \"{}\"",
-            net.trunc()
-        )),
-    }
 }

@@ -3,6 +3,7 @@
 //! Opens nothing but the TOML file itself: certificates, keys and the credential store are
 //! opened when a snapshot is built.
 
+mod acme;
 mod client_certificate;
 mod consumer;
 mod credential_source;
@@ -11,15 +12,18 @@ mod endpoint;
 mod hash;
 mod integration;
 mod listener;
+mod nets;
 mod outgoing;
 mod policy;
 mod process;
+mod proxy_protocol;
 mod replay_memory;
 mod request_limits;
 mod revocation;
 mod route;
 mod signature;
 mod trust_store;
+mod upstream_tls;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -27,23 +31,26 @@ use std::sync::Arc;
 use crate::document::{self, Document, Table};
 use crate::problem::Problems;
 
+pub use acme::{Acme, AcmeCertificate, AcmeChallenge};
 pub use client_certificate::{ClientCertificate, ClientCertificateMode, TlsHost};
 pub use consumer::{CertificateMatch, Consumer};
 pub use credential_source::CredentialSource;
-pub use integration::{HttpProxy, Integration, IntegrationKind, Mock, TargetAddress, UpstreamTls};
+pub use integration::{HttpProxy, Integration, IntegrationKind, Mock, TargetAddress};
 pub use listener::{CertificateFiles, Listener, ListenerTls, StapleFrom, TlsVersion};
 pub use outgoing::{Outgoing, OutgoingRfc9421, OutgoingScheme, OutgoingSigV4};
 pub use policy::{Demand, Policy, Proof};
 pub use process::{AccessLog, Process};
+pub use proxy_protocol::ProxyProtocol;
 pub use replay_memory::{OnStoreDown, ReplayMemory, ReplayStore, StoreServer};
 pub use request_limits::RequestLimits;
-pub use revocation::{CrlPlace, Ocsp, Revocation};
+pub use revocation::{Ocsp, Revocation};
 pub use route::{Route, RouteHost, RouteMethods};
 pub use signature::{
     HmacDemand, HmacEncoding, HmacForm, HmacHash, HmacPreset, HmacTimestamp, MAX_EXPIRES_SECS,
     Rfc9421Demand, SigV4Algorithm, SigV4Demand, SignatureDemand, SignatureProfile, SignedPart,
     SignedTemplate, StreamingMode, StsDemand, TimestampPlace, TimestampUnit,
 };
+pub use upstream_tls::UpstreamTls;
 
 pub use trust_store::{Pin, TrustStore};
 
@@ -57,6 +64,8 @@ pub struct Config {
     pub process: Process,
     /// How used signatures are remembered.
     pub replay_memory: ReplayMemory,
+    /// The authority that listeners have certificates from by themselves.
+    pub acme: Option<Acme>,
     /// At least one.
     pub listeners: Vec<Listener>,
     /// Where credentials are kept besides the store in a file.
@@ -102,7 +111,23 @@ fn read(mut root: Table<'_>) -> Config {
     let process = process::read(&mut root, &base);
     let replay_memory = replay_memory::read(&mut root, &base);
     let stores = trust_store::read(&mut root, &base);
-    let listeners = listener::read(&mut root, &base, &stores, process.admin);
+    let acme_line = root.line_of("acme");
+    let acme = acme::read(&mut root, &base);
+    let sources = listener::Sources {
+        stores: &stores,
+        acme: acme.as_ref(),
+    };
+    let listeners = listener::read(&mut root, &base, &sources, process.admin);
+    let has_plaintext = listeners.iter().any(|one| one.tls.is_none());
+    let mut all_tls = listeners.iter().filter_map(|one| one.tls.as_ref());
+    let is_used = all_tls.any(|tls| !tls.acme.is_empty());
+    acme::check(
+        root.document(),
+        acme.as_ref(),
+        acme_line,
+        has_plaintext,
+        is_used,
+    );
     let credential_sources = credential_source::read(&mut root);
     let has_store = process.credential_store.is_some() || !credential_sources.is_empty();
     let (consumers, consumer_names) = consumer::read(&mut root, has_store);
@@ -120,6 +145,7 @@ fn read(mut root: Table<'_>) -> Config {
         file,
         process,
         replay_memory,
+        acme,
         listeners,
         credential_sources,
         consumers,

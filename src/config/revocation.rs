@@ -1,18 +1,19 @@
 //! `revocation` of a trust store: where lists of revoked certificates come from, whether
 //! responders are asked, and what holds when nobody knows.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use http::Uri;
 
+use crate::crl_source::{CrlSource, shown};
 use crate::document::{Document, Placed, Table};
 
 /// How it is found out that a certificate is revoked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Revocation {
     /// Where the lists come from (CRLs, RFC 5280 §5).
-    pub crls: Vec<CrlPlace>,
+    pub crls: Vec<CrlSource>,
     /// How often they are read again.
     pub refresh: Duration,
     /// Whether a certificate passes for which no list speaks.
@@ -27,15 +28,6 @@ pub struct Revocation {
     pub line: usize,
 }
 
-/// Where a list comes from.
-#[derive(Clone, PartialEq, Eq, Hash)]
-pub enum CrlPlace {
-    /// A file, PEM or DER.
-    File(PathBuf),
-    /// An address, perhaps one whose query is a secret.
-    Url(String),
-}
-
 /// How responders are asked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ocsp {
@@ -45,22 +37,6 @@ pub struct Ocsp {
     pub responder: Option<String>,
     /// How long a request waits for the first answer about its certificate.
     pub timeout: Duration,
-}
-
-impl std::fmt::Debug for CrlPlace {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&self.to_string())
-    }
-}
-
-/// A presigned URL carries its authority in its query, which is shown to nobody.
-impl std::fmt::Display for CrlPlace {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::File(file) => file.display().fmt(f),
-            Self::Url(url) => f.write_str(url.split('?').next().unwrap_or_default()),
-        }
-    }
 }
 
 /// Reads the table `revocation`, if it is there.
@@ -100,13 +76,13 @@ const UNKNOWN: [(&str, bool); 2] = [("deny", false), ("allow", true)];
 const DEPTH: [(&str, bool); 2] = [("chain", true), ("caller", false)];
 const FAILURE: [(&str, bool); 2] = [("hard", false), ("soft", true)];
 
-fn read_place(document: &Document<'_>, place: Placed<String>, base: &Path) -> CrlPlace {
+fn read_place(document: &Document<'_>, place: Placed<String>, base: &Path) -> CrlSource {
     match is_url(&place.value) {
         true => {
             check_url(document, &place);
-            CrlPlace::Url(place.value)
+            CrlSource::Url(place.value)
         }
-        false => CrlPlace::File(base.join(place.value)),
+        false => CrlSource::File(base.join(place.value)),
     }
 }
 
@@ -121,8 +97,7 @@ fn check_url(document: &Document<'_>, url: &Placed<String>) {
         ["http", "https"].contains(&scheme) && uri.host().is_some()
     });
     if !good {
-        let shown = url.value.split('?').next().unwrap_or_default();
-        let text = format!("\"{shown}\" is no http or https URL");
+        let text = format!("\"{}\" is no http or https URL", shown(&url.value));
         document.note(url.line, text);
     }
 }

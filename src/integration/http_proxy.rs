@@ -7,20 +7,27 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use async_trait::async_trait;
 use http::HeaderValue;
-use pingora_core::protocols::ALPN;
+use pingora_core::connectors::L4Connect;
+use pingora_core::protocols::l4::ext;
+use pingora_core::protocols::l4::socket::SocketAddr as TargetSocket;
+use pingora_core::protocols::l4::stream::Stream;
+use pingora_core::protocols::raw_connect::ProxyDigest;
+use pingora_core::protocols::tls::CustomALPN;
+use pingora_core::protocols::{ALPN, GetProxyDigest as _};
 use pingora_core::upstreams::peer::HttpPeer;
-use pingora_core::utils::tls::{WrappedX509, parse_x509};
-use x509_parser::certificate::X509Certificate;
-use x509_parser::prelude::FromDer as _;
+use pingora_core::{Error, ErrorType};
+use pingora_http::ResponseHeader;
 
-use crate::bundle::read_bundle;
-use crate::config::{HttpProxy, TargetAddress, UpstreamTls};
+use crate::config::{HttpProxy, TargetAddress};
 use crate::digest::sha256;
 use crate::names::IntegrationName;
 use crate::problem::Problems;
+use crate::tls::ServedCertificate;
 
 use super::outgoing::Signer;
+use super::upstream_tls::ClientTls;
 
 /// An upstream: a pool of targets behind one integration.
 pub struct Upstream {
@@ -29,7 +36,7 @@ pub struct Upstream {
     next: AtomicUsize,
     host: Option<HeaderValue>,
     retries: usize,
-    secure: bool,
+    tls: Option<Arc<ClientTls>>,
     signer: Option<Signer>,
 }
 
@@ -41,12 +48,18 @@ pub struct Attempt {
 }
 
 impl Upstream {
-    /// Resolves the targets and opens the authorities. Names are resolved here, once a
-    /// reload, as nginx does; every address of a name is a target.
+    /// Resolves the targets and opens the files of TLS. Names are resolved here, once a
+    /// reload, as nginx does; every address of a name is a target. TLS that has not changed is
+    /// taken over from `previous`.
     ///
     /// # Errors
-    /// A bundle that cannot be used or a name without address.
-    pub fn open(file: &Path, name: &IntegrationName, proxy: &HttpProxy) -> Result<Self, Problems> {
+    /// A file that cannot be used or a name without address.
+    pub fn open(
+        file: &Path,
+        name: &IntegrationName,
+        proxy: &HttpProxy,
+        previous: Option<&Upstream>,
+    ) -> Result<Self, Problems> {
         let mut problems = Problems::default();
         let mut addresses = Vec::new();
         for target in &proxy.targets {
@@ -55,22 +68,26 @@ impl Upstream {
                 Err(text) => problems.add(file, target.line, text),
             }
         }
-        let authorities = proxy.tls.as_ref().map(open_authorities).transpose();
-        let authorities = authorities.unwrap_or_else(|text| {
-            problems.add(file, proxy.tls.as_ref().map_or(0, |tls| tls.line), text);
+        let before = previous.and_then(|upstream| upstream.tls.as_ref());
+        let tls = proxy.tls.as_ref();
+        let tls = tls.map(|tls| ClientTls::open(file, tls, before));
+        let tls = tls.transpose().unwrap_or_else(|found| {
+            problems.extend(found);
             None
         });
-        let template = |address: &SocketAddr| peer(*address, name, proxy, authorities.as_ref());
+        let peers = addresses.iter();
+        let peers = peers.map(|address| peer(*address, name, proxy, tls.as_ref()));
+        let peers = peers.collect();
         let signer = proxy.sign.as_ref().map(|sign| Signer::open(file, sign));
         let signer = signer.transpose().unwrap_or_else(|found| {
             problems.extend(found);
             None
         });
         problems.or_ok(()).map(|()| Self {
-            secure: proxy.tls.is_some(),
             signer,
             name: name.clone(),
-            peers: addresses.iter().map(template).collect(),
+            peers,
+            tls,
             next: AtomicUsize::new(0),
             host: proxy
                 .host
@@ -92,7 +109,12 @@ impl Upstream {
 
     /// Whether the targets are spoken to over TLS.
     pub fn is_secure(&self) -> bool {
-        self.secure
+        self.tls.is_some()
+    }
+
+    /// The certificate that the targets are shown; `None` when there is none.
+    pub fn shown(&self) -> Option<&ServedCertificate> {
+        self.tls.as_ref()?.shown()
     }
 
     /// Signs what is passed on; `None` when nothing is.
@@ -140,16 +162,12 @@ fn peer(
     address: SocketAddr,
     name: &IntegrationName,
     proxy: &HttpProxy,
-    authorities: Option<&Authorities>,
+    tls: Option<&Arc<ClientTls>>,
 ) -> HttpPeer {
-    let server_name = proxy.tls.as_ref().map(|tls| tls.server_name.clone());
-    let mut peer = HttpPeer::new(
-        address,
-        proxy.tls.is_some(),
-        server_name.unwrap_or_default(),
-    );
-    // Pingora's pool does not look at authorities when it hands out a connection; this does.
-    peer.group_key = group(name, authorities);
+    let server_name = tls.map(|tls| tls.server_name().to_owned());
+    let mut peer = HttpPeer::new(address, tls.is_some(), server_name.unwrap_or_default());
+    // Pingora's pool does not look at our TLS when it hands out a connection; this does.
+    peer.group_key = group(name, tls);
     let options = &mut peer.options;
     options.alpn = ALPN::H1;
     options.connection_timeout = Some(proxy.connect_timeout);
@@ -157,37 +175,39 @@ fn peer(
     options.read_timeout = Some(proxy.read_timeout);
     options.write_timeout = Some(proxy.write_timeout);
     options.idle_timeout = Some(proxy.idle_timeout);
-    options.ca = authorities.map(|authorities| authorities.certificates.clone());
+    if let Some(tls) = tls {
+        // Never said on the wire: it makes Pingora ask the server's connector for a connection,
+        // instead of shaking hands itself with a configuration made for each.
+        options.alpn = ALPN::Custom(CustomALPN::new(b"countersign-tls".to_vec()));
+        options.custom_l4 = Some(Arc::new(Dialler(tls.clone())));
+    }
     peer
 }
 
-/// The authorities of an upstream, as Pingora wants them, and their hash.
-struct Authorities {
-    certificates: Arc<[WrappedX509]>,
-    hash: [u8; 32],
-}
+/// Dials a target, and hands on the TLS that is to be spoken: what Pingora gives to a connector is
+/// the peer, which has no other place for it.
+#[derive(Debug)]
+struct Dialler(Arc<ClientTls>);
 
-fn open_authorities(tls: &UpstreamTls) -> Result<Authorities, String> {
-    let mut certificates = Vec::new();
-    let mut all = Vec::new();
-    for bundle in &tls.ca {
-        for authority in read_bundle(bundle)? {
-            // Pingora panics on what it cannot parse.
-            X509Certificate::from_der(&authority)
-                .map_err(|_| format!("{}: an authority cannot be parsed", bundle.display()))?;
-            all.extend_from_slice(&authority);
-            certificates.push(WrappedX509::new(authority.to_vec(), parse_x509));
-        }
+#[async_trait]
+impl L4Connect for Dialler {
+    async fn connect(&self, target: &TargetSocket) -> pingora_core::Result<Stream> {
+        let Some(address) = target.as_inet() else {
+            return Error::e_explain(ErrorType::InternalError, "a target is no IP address");
+        };
+        let mut stream = Stream::from(ext::connect(address, None).await?);
+        let response = Box::new(ResponseHeader::build(200, Some(0))?);
+        let tls = Box::new(self.0.clone());
+        stream.set_proxy_digest(ProxyDigest::new(response, Some(tls)));
+        Ok(stream)
     }
-    Ok(Authorities {
-        certificates: certificates.into(),
-        hash: sha256(&all),
-    })
 }
 
-fn group(name: &IntegrationName, authorities: Option<&Authorities>) -> u64 {
+fn group(name: &IntegrationName, tls: Option<&Arc<ClientTls>>) -> u64 {
     let mut all = name.as_str().as_bytes().to_vec();
-    all.extend_from_slice(authorities.map_or(&[][..], |authorities| &authorities.hash));
+    if let Some(tls) = tls {
+        all.extend_from_slice(&tls.id());
+    }
     let mut key = [0; 8];
     key.copy_from_slice(&sha256(&all)[..8]);
     u64::from_be_bytes(key)

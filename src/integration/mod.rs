@@ -4,18 +4,21 @@
 mod http_proxy;
 mod mock;
 mod outgoing;
+mod upstream_tls;
 
 use std::sync::Arc;
 
 use crate::config::{Config, IntegrationKind, Route};
 use crate::limit::Pass;
-use crate::names::ConsumerName;
+use crate::names::{ConsumerName, IntegrationName};
 use crate::problem::Problems;
 use crate::signature::{BodyDuty, Carriers};
+use crate::tls::ServedCertificate;
 
 pub use http_proxy::{Attempt, Upstream};
 pub use mock::MockAnswer;
 pub use outgoing::{NotSigned, OutgoingRequest, Signer};
+pub use upstream_tls::ClientTls;
 
 /// Every integration, by the place of the routes that it answers.
 pub struct Integrations {
@@ -75,11 +78,12 @@ impl Plan {
 }
 
 impl Integrations {
-    /// Opens what the integrations of a valid configuration name: authorities and addresses.
+    /// Opens what the integrations of a valid configuration name: authorities, certificates and
+    /// addresses. TLS that has not changed is taken over from `previous`.
     ///
     /// # Errors
     /// Every file that cannot be used and every name that has no address.
-    pub fn open(config: &Config) -> Result<Self, Problems> {
+    pub fn open(config: &Config, previous: Option<&Integrations>) -> Result<Self, Problems> {
         let mut problems = Problems::default();
         let mut opened = Vec::new();
         for integration in &config.integrations {
@@ -89,7 +93,8 @@ impl Integrations {
                     opened.push((&integration.name, answer));
                 }
                 IntegrationKind::HttpProxy(proxy) => {
-                    match Upstream::open(&config.file, &integration.name, proxy) {
+                    let before = previous.and_then(|all| all.upstream(&integration.name));
+                    match Upstream::open(&config.file, &integration.name, proxy, before) {
                         Ok(upstream) => {
                             opened.push((&integration.name, Answer::Proxy(Arc::new(upstream))));
                         }
@@ -108,6 +113,26 @@ impl Integrations {
         });
         Ok(Self {
             of_route: of_route.collect(),
+        })
+    }
+
+    /// The certificates that upstreams are shown, each with the integration's name; one that
+    /// answers several routes is there as often.
+    pub fn shown(&self) -> impl Iterator<Item = (&IntegrationName, &ServedCertificate)> {
+        let upstreams = self.upstreams();
+        upstreams.filter_map(|upstream| Some((upstream.name(), upstream.shown()?)))
+    }
+
+    /// The upstream called `name`, if a route has it.
+    fn upstream(&self, name: &IntegrationName) -> Option<&Upstream> {
+        self.upstreams().find(|upstream| upstream.name() == name)
+    }
+
+    /// The upstreams, each once for every route that it answers.
+    fn upstreams(&self) -> impl Iterator<Item = &Upstream> {
+        self.of_route.iter().filter_map(|answer| match answer {
+            Answer::Proxy(upstream) => Some(upstream.as_ref()),
+            Answer::Mock(_) => None,
         })
     }
 

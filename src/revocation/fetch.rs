@@ -2,8 +2,7 @@
 //! Out: the lists, parsed; or why not, in words that never hold a URL's query: a presigned
 //! URL carries its authority there.
 
-use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,19 +13,11 @@ use reqwest::header::{
 use tokio::io::AsyncReadExt as _;
 
 use crate::clock::UtcTime;
+use crate::crl_source::CrlSource;
 use crate::digest::sha256;
 
 use super::crl::Crl;
 use super::http;
-
-/// Where lists come from.
-#[derive(Clone, PartialEq, Eq, Hash)]
-pub enum CrlSource {
-    /// A file, PEM or DER.
-    File(PathBuf),
-    /// An http or https URL of what a file would hold.
-    Url(String),
-}
 
 /// What a source held when it was last loaded.
 #[derive(Clone, Debug)]
@@ -45,22 +36,6 @@ pub struct Loaded {
 /// The longest that is read, in bytes. An Application Load Balancer takes as much.
 pub const MAX_CRL_BYTES: usize = 50_000_000;
 const TIMEOUT: Duration = Duration::from_secs(30);
-
-/// Without the query of a URL.
-impl fmt::Display for CrlSource {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::File(path) => write!(f, "{}", path.display()),
-            Self::Url(url) => f.write_str(&http::shown(url)),
-        }
-    }
-}
-
-impl fmt::Debug for CrlSource {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
-    }
-}
 
 /// Loads the lists of `source`. What has not changed since `previous` is taken over with all
 /// that has been found out about it, at the cost of a hash or of a request.

@@ -17,4 +17,4 @@ mod tests;
 pub use certificate::{Certificate, Unreadable};
 pub use crl::{Crl, CrlError};
 pub use crl_set::{CrlSet, CrlStatus};
-pub use fetch::{CrlSource, Loaded, load};
+pub use fetch::{Loaded, load};

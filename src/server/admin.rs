@@ -11,7 +11,10 @@ use pingora_core::protocols::l4::stream::Stream;
 use tokio::net::TcpListener;
 
 use crate::clock::UtcTime;
-use crate::telemetry::{CredentialRecord, Pulled, ReplayRecord, SourceRecord};
+use crate::telemetry::{
+    CredentialRecord, ListRecord, OcspRecord, Pulled, ReplayRecord, SourceRecord,
+};
+use crate::trust::List;
 
 use super::state::State;
 
@@ -80,7 +83,7 @@ fn metrics(state: &State) -> Vec<u8> {
             is_expiring: credential.is_live(now) && !credential.is_live(warn_from),
         }
     });
-    let sources = snapshot.fetched().iter().map(|fetched| {
+    let sources = snapshot.fetched().credentials.iter().map(|fetched| {
         let counts = fetched.counts();
         SourceRecord {
             name: counts.source,
@@ -89,6 +92,8 @@ fn metrics(state: &State) -> Vec<u8> {
             last_good: counts.last_good,
         }
     });
+    let lists = snapshot.fetched().lists.iter().map(list_record);
+    let ocsp = snapshot.trusts().responders().counts();
     let counts = snapshot.authorizer().replay_memory().counts();
     state.telemetry.metrics().text(Pulled {
         credentials,
@@ -100,7 +105,29 @@ fn metrics(state: &State) -> Vec<u8> {
             store_allowed: counts.store_allowed,
             full: counts.full,
         },
+        lists,
+        ocsp: OcspRecord {
+            answered: ocsp.fetched,
+            failed: ocsp.failed,
+            dropped: ocsp.dropped,
+            entries: ocsp.entries,
+        },
     })
+}
+
+/// Of several lists in one place, the oldest tells how fresh they are.
+fn list_record(list: &List) -> ListRecord {
+    let (good, failed) = list.counts();
+    let crls = list.crls().iter();
+    let first = |times: &mut dyn Iterator<Item = UtcTime>| times.min().map_or(0, UtcTime::unix);
+    ListRecord {
+        source: list.source().to_string(),
+        entries: crls.clone().map(|crl| crl.entries()).sum(),
+        this_update: first(&mut crls.clone().map(|crl| crl.this_update())),
+        next_update: first(&mut crls.clone().map(|crl| crl.next_update())),
+        good,
+        failed,
+    }
 }
 
 fn text(status: StatusCode, body: Vec<u8>) -> Response<Vec<u8>> {

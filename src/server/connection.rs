@@ -1,7 +1,6 @@
 //! What is known of a connection: whose it is, how it was made, and how far its requests
 //! have come. Made once by the listener; every request of the connection looks at it.
 
-use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -22,6 +21,7 @@ use crate::telemetry::{ConnectionRecord, Record, log_time};
 use crate::tls::Door;
 use crate::trust::{Judgement, TrustId};
 
+use super::source::Source;
 use super::state::State;
 
 /// How long a new connection is waited for while the gateway closes.
@@ -33,7 +33,7 @@ const CLOSING_TICK: Duration = Duration::from_millis(10);
 pub(super) struct Connection {
     pub(super) state: Arc<State>,
     pub(super) listener: ListenerName,
-    pub(super) peer: SocketAddr,
+    pub(super) source: Source,
     pub(super) tls: Option<TlsFacts>,
     pub(super) http2: bool,
     /// Set when a request has its answer, taken when the next one passes the gate.
@@ -87,14 +87,14 @@ impl Connection {
     pub(super) fn new(
         state: Arc<State>,
         listener: ListenerName,
-        peer: SocketAddr,
+        source: Source,
         tls: Option<TlsFacts>,
         http2: bool,
     ) -> Self {
         Self {
             state,
             listener,
-            peer,
+            source,
             tls,
             http2,
             answered: AtomicBool::new(false),
@@ -138,6 +138,21 @@ impl Connection {
             },
             sni: self.tls.as_ref().and_then(|tls| tls.sni.as_deref()),
             secure: self.tls.is_some(),
+        }
+    }
+
+    /// Waits for what a responder says of the certificate, where the door wants to know first.
+    pub(super) async fn settle(&self, snapshot: &Snapshot, now: UtcTime) {
+        let tls = self.tls.as_ref();
+        let certificate = tls.and_then(|tls| tls.certificate.as_ref());
+        let listener = snapshot.listener(&self.listener);
+        let doors = listener.and_then(|one| one.tls.as_ref());
+        let sni = tls.and_then(|tls| tls.sni.as_deref());
+        let trust = doors.and_then(|doors| doors.door(sni).trust());
+        if let (Some(certificate), Some(trust)) = (certificate, trust) {
+            trust.settle(&certificate.chain, now).await;
+            let judged = certificate.judged.lock();
+            *judged.unwrap_or_else(PoisonError::into_inner) = None;
         }
     }
 
@@ -193,7 +208,9 @@ impl Connection {
                 time: log_time(),
                 request_id: id.as_str(),
                 listener: self.listener.as_str(),
-                peer: self.peer.to_string(),
+                peer: self.source.peer.to_string(),
+                via: self.source.via_text(),
+                vpc_endpoint: self.source.vpc_endpoint.as_deref(),
                 status: refusal.status(),
                 refusal: refusal.code(),
                 detail: refusal.detail().to_owned(),

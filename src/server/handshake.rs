@@ -1,16 +1,17 @@
 //! The TLS handshake of one connection. In: a socket and the listener's TLS. Out: the stream
 //! and what the handshake came to, or how it failed, which is told to log and metrics.
 
-use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use rustls::server::Acceptor;
 use rustls::{HandshakeKind, ProtocolVersion, ServerConnection};
+use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
+use tokio::time::{Instant, timeout_at};
 use tokio_rustls::LazyConfigAcceptor;
 use tokio_rustls::server::TlsStream;
 
+use crate::acme::Challenges;
 use crate::clock::UtcTime;
 use crate::digest::hex;
 use crate::distrust::Distrust;
@@ -20,6 +21,7 @@ use crate::telemetry::{HandshakeRecord, HandshakeResult, Record, log_time};
 use crate::tls::{Door, Seen, TlsGeneration, witnessed};
 
 use super::connection::{Judged, ShownCertificate, TlsFacts};
+use super::source::Source;
 use super::state::State;
 
 /// A handshake that succeeded.
@@ -41,19 +43,26 @@ pub(super) struct Failure {
     seen: Option<Seen>,
 }
 
-/// Shakes hands, within `limit` from the first byte to the last.
+/// Shakes hands, until `deadline` at the latest. `None` when it was with an
+/// authority that issues certificates and has seen what it wanted to see.
 pub(super) async fn shake(
     socket: TcpStream,
     tls: &TlsGeneration,
-    limit: Duration,
-) -> Result<Hands, Failure> {
+    challenges: &Challenges,
+    deadline: Instant,
+) -> Result<Option<Hands>, Failure> {
     let mut sni = None;
-    let shaken = witnessed(tokio::time::timeout(limit, async {
+    let shaken = witnessed(timeout_at(deadline, async {
         let start = LazyConfigAcceptor::new(Acceptor::default(), socket).await?;
-        sni = start.client_hello().server_name().map(str::to_owned);
+        let hello = start.client_hello();
+        sni = hello.server_name().map(str::to_owned);
+        if let Some(challenge) = challenges.handshake(sni.as_deref(), hello.alpn()) {
+            start.into_stream(challenge).await?.shutdown().await?;
+            return Ok(None);
+        }
         let door = tls.door(sni.as_deref());
         let stream = start.into_stream(door.server().clone()).await?;
-        Ok::<_, std::io::Error>((stream, door))
+        Ok::<_, std::io::Error>(Some((stream, door)))
     }));
     let failed = |(timed_out, reason, detail), seen, sni| Failure {
         timed_out,
@@ -63,7 +72,8 @@ pub(super) async fn shake(
         seen,
     };
     let (stream, door, seen) = match shaken.await {
-        (Ok(Ok((stream, door))), seen) => (stream, door, seen),
+        (Ok(Ok(Some((stream, door)))), seen) => (stream, door, seen),
+        (Ok(Ok(None)), _) => return Ok(None),
         (Ok(Err(error)), seen) => {
             let (reason, detail) = why(&error, seen.as_ref());
             return Err(failed((false, reason, detail), seen, sni));
@@ -74,12 +84,12 @@ pub(super) async fn shake(
         }
     };
     match facts_of(stream.get_ref().1, door, seen) {
-        Ok((facts, http2, resumed)) => Ok(Hands {
+        Ok((facts, http2, resumed)) => Ok(Some(Hands {
             stream: Box::new(stream),
             facts,
             http2,
             resumed,
-        }),
+        })),
         Err(why) => Err(failed((false, why.code(), why.to_string()), None, sni)),
     }
 }
@@ -88,11 +98,12 @@ pub(super) async fn shake(
 pub(super) fn told(
     state: &Arc<State>,
     listener: &ListenerName,
-    peer: SocketAddr,
-    hands: Result<Hands, Failure>,
+    source: &Source,
+    hands: Result<Option<Hands>, Failure>,
 ) -> Option<Hands> {
     let result = match &hands {
-        Ok(hands) if hands.resumed => HandshakeResult::Resumed,
+        Ok(None) => return None,
+        Ok(Some(hands)) if hands.resumed => HandshakeResult::Resumed,
         Ok(_) => HandshakeResult::Full,
         Err(failure) if failure.timed_out => HandshakeResult::TimedOut,
         Err(_) => HandshakeResult::Failed,
@@ -100,7 +111,7 @@ pub(super) fn told(
     let metrics = state.telemetry.metrics();
     metrics.handshake(listener.as_str(), result);
     let failure = match hands {
-        Ok(hands) => return Some(hands),
+        Ok(hands) => return hands,
         Err(failure) => failure,
     };
     let seen = failure.seen.as_ref();
@@ -108,7 +119,9 @@ pub(super) fn told(
     state.telemetry.tell(&Record::Handshake(HandshakeRecord {
         time: log_time(),
         listener: listener.as_str(),
-        peer: peer.to_string(),
+        peer: source.peer.to_string(),
+        via: source.via_text(),
+        vpc_endpoint: source.vpc_endpoint.as_deref(),
         result: result.as_str(),
         reason: failure.reason,
         sni: failure.sni.as_deref(),

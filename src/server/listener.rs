@@ -2,12 +2,10 @@
 //! In: a bound socket. Out: a `GuardedStream` for every connection that is within the limits.
 //! TLS settings are taken from the snapshot at each handshake, so a reload needs no restart.
 
-use std::collections::HashMap;
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::os::fd::AsRawFd as _;
-use std::sync::atomic::Ordering;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use pingora_core::apps::ServerApp;
@@ -18,6 +16,7 @@ use pingora_http::ResponseHeader;
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
+use tokio::time::Instant;
 
 use crate::config::RequestLimits;
 use crate::names::ListenerName;
@@ -25,6 +24,8 @@ use crate::snapshot::ListenerSnapshot;
 
 use super::connection::Connection;
 use super::handshake;
+use super::slot::{Addresses, Slot};
+use super::source::{self, Source};
 use super::state::State;
 use super::stream::{GuardedStream, Transport};
 
@@ -100,41 +101,79 @@ impl<A: ServerApp + Send + Sync + 'static> Acceptor<A> {
         let Some(listener) = snapshot.listener(&self.name).cloned() else {
             return;
         };
+        let proxies = listener.settings.proxy_protocol.as_ref();
+        if proxies.is_some_and(|proxies| !proxies.trusts(peer.ip())) {
+            return source::tell(&self.state, &self.name, peer, &source::Failure::Untrusted);
+        }
+        // Behind a proxy the address that counts is known only when its header was read.
+        let address = proxies.is_none().then_some(peer.ip());
         let most = snapshot.process().max_connections;
-        match Slot::take(self, peer.ip(), &listener, most) {
+        match Slot::take(self, address, &listener, most) {
             Ok(slot) => {
                 let one = self.clone();
-                tokio::spawn(async move {
-                    one.serve(socket, peer, listener).await;
-                    drop(slot);
-                });
+                tokio::spawn(async move { one.begin(socket, peer, listener, slot).await });
             }
-            Err(reason) => {
-                let refused = &self.state.telemetry.metrics().connections_refused;
-                refused
-                    .with_label_values(&[self.name.as_str(), reason])
-                    .inc();
-            }
+            Err(reason) => self.turn_away(reason),
         }
     }
 
-    async fn serve(&self, socket: TcpStream, peer: SocketAddr, listener: ListenerSnapshot) {
+    fn turn_away(&self, reason: &str) {
+        let refused = &self.state.telemetry.metrics().connections_refused;
+        let labels = [self.name.as_str(), reason];
+        refused.with_label_values(&labels).inc();
+    }
+
+    /// Learns whose connection it is, and serves it in its place.
+    async fn begin(
+        &self,
+        mut socket: TcpStream,
+        peer: SocketAddr,
+        listener: ListenerSnapshot,
+        mut slot: Slot,
+    ) {
+        let deadline = Instant::now() + listener.settings.limits.handshake_timeout;
+        if listener.settings.proxy_protocol.is_none() {
+            let source = Source::direct(peer);
+            return self.serve(socket, source, listener, deadline).await;
+        }
+        match source::read(&mut socket, peer, deadline).await {
+            Err(failure) => source::tell(&self.state, &self.name, peer, &failure),
+            Ok(source) => match slot.count(source.peer.ip(), &listener) {
+                Err(reason) => self.turn_away(reason),
+                Ok(()) => self.serve(socket, source, listener, deadline).await,
+            },
+        }
+    }
+
+    async fn serve(
+        &self,
+        socket: TcpStream,
+        source: Source,
+        listener: ListenerSnapshot,
+        deadline: Instant,
+    ) {
         // Answers are written whole; waiting to fill packets only delays them.
         let _ = socket.set_nodelay(true);
         let fd = socket.as_raw_fd();
         let (transport, tls, http2) = match &listener.tls {
             None => (Transport::Plain(socket), None, false),
             Some(tls) => {
-                let limit = listener.settings.limits.handshake_timeout;
-                let hands = handshake::shake(socket, tls, limit).await;
-                match handshake::told(&self.state, &self.name, peer, hands) {
+                let challenges = &self.state.challenges;
+                let hands = handshake::shake(socket, tls, challenges, deadline).await;
+                match handshake::told(&self.state, &self.name, &source, hands) {
                     Some(hands) => (Transport::Tls(hands.stream), Some(hands.facts), hands.http2),
                     None => return,
                 }
             }
         };
         let state = self.state.clone();
-        let connection = Arc::new(Connection::new(state, self.name.clone(), peer, tls, http2));
+        let connection = Arc::new(Connection::new(
+            state,
+            self.name.clone(),
+            source,
+            tls,
+            http2,
+        ));
         let limits = listener.settings.limits.clone();
         let stream = guarded(transport, connection.clone(), limits, fd);
         let closing = self.state.closing();
@@ -154,7 +193,9 @@ fn guarded(
 ) -> GuardedStream {
     let socket = SocketDigest::from_raw_fd(fd);
     // Set once, on a digest that was just made.
-    let _ = socket.peer_addr.set(Some(PeerAddr::Inet(connection.peer)));
+    let _ = socket
+        .peer_addr
+        .set(Some(PeerAddr::Inet(connection.source.peer)));
     let response = ResponseHeader::build(200, Some(0)).expect("200 is a status");
     let proxy = ProxyDigest {
         response: Box::new(response),
@@ -169,76 +210,5 @@ fn poll_once(socket: &TcpListener) -> io::Result<Option<(TcpStream, SocketAddr)>
     match socket.poll_accept(&mut context) {
         std::task::Poll::Ready(accepted) => accepted.map(Some),
         std::task::Poll::Pending => Ok(None),
-    }
-}
-
-/// How many connections each address has, on one listener.
-#[derive(Default)]
-pub(super) struct Addresses(Mutex<(usize, HashMap<IpAddr, usize>)>);
-
-/// A connection's place within the limits; given back when dropped.
-struct Slot {
-    state: Arc<State>,
-    addresses: Arc<Addresses>,
-    name: ListenerName,
-    address: IpAddr,
-}
-
-impl Slot {
-    fn take<A>(
-        acceptor: &Acceptor<A>,
-        address: IpAddr,
-        listener: &ListenerSnapshot,
-        most: usize,
-    ) -> Result<Self, &'static str> {
-        let limits = &listener.settings.limits;
-        let mut guard = acceptor
-            .addresses
-            .0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        let (all, by_address) = &mut *guard;
-        let count = by_address.get(&address).copied().unwrap_or_default();
-        if acceptor.state.live.load(Ordering::Relaxed) >= most {
-            return Err("total");
-        }
-        if *all >= limits.max_connections {
-            return Err("listener");
-        }
-        if count >= limits.max_connections_per_address {
-            return Err("address");
-        }
-        *all += 1;
-        by_address.insert(address, count + 1);
-        acceptor.state.live.fetch_add(1, Ordering::Relaxed);
-        let open = &acceptor.state.telemetry.metrics().connections;
-        open.with_label_values(&[acceptor.name.as_str()]).inc();
-        Ok(Self {
-            state: acceptor.state.clone(),
-            addresses: acceptor.addresses.clone(),
-            name: acceptor.name.clone(),
-            address,
-        })
-    }
-}
-
-impl Drop for Slot {
-    fn drop(&mut self) {
-        let mut guard = self
-            .addresses
-            .0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        let (all, by_address) = &mut *guard;
-        *all -= 1;
-        if let Some(count) = by_address.get_mut(&self.address) {
-            *count -= 1;
-            if *count == 0 {
-                by_address.remove(&self.address);
-            }
-        }
-        self.state.live.fetch_sub(1, Ordering::Relaxed);
-        let open = &self.state.telemetry.metrics().connections;
-        open.with_label_values(&[self.name.as_str()]).dec();
     }
 }

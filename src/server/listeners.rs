@@ -4,7 +4,6 @@ use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use pingora_proxy::HttpProxy;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -12,14 +11,15 @@ use tokio::task::JoinHandle;
 use crate::names::ListenerName;
 use crate::snapshot::Snapshot;
 
-use super::listener::{Acceptor, Addresses, bind};
-use super::proxy::Gateway;
+use super::engine::Engine;
+use super::listener::{Acceptor, bind};
+use super::slot::Addresses;
 use super::state::State;
 
 /// The open listeners.
 pub(super) struct Listeners {
     state: Arc<State>,
-    app: Arc<HttpProxy<Gateway>>,
+    app: Arc<Engine>,
     open: HashMap<ListenerName, Open>,
 }
 
@@ -35,7 +35,7 @@ struct Open {
 pub(super) struct Bound(Vec<(ListenerName, SocketAddr, TcpListener)>);
 
 impl Listeners {
-    pub(super) fn new(state: Arc<State>, app: Arc<HttpProxy<Gateway>>) -> Self {
+    pub(super) fn new(state: Arc<State>, app: Arc<Engine>) -> Self {
         Self {
             state,
             app,

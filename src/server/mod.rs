@@ -2,10 +2,12 @@
 //! In: a configuration file. Out: traffic, until a signal ends it.
 //! The only floor, with `integration/http_proxy.rs` and `response.rs`, that knows Pingora.
 
+mod acme;
 mod admin;
 mod buffers;
 mod connection;
 mod deadline;
+mod engine;
 mod gate;
 mod handshake;
 mod headers;
@@ -18,9 +20,13 @@ mod pace;
 mod proxy;
 mod refresh;
 mod request;
+mod slot;
+mod source;
 mod stapling;
 mod state;
 mod stream;
+mod upstream;
+mod validity;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -28,22 +34,16 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use pingora_core::apps::HttpServerOptions;
-use pingora_core::server::configuration::ServerConf;
-use pingora_proxy::{HttpProxy, http_proxy};
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::clock::UtcTime;
 use crate::config::{Config, Process};
-use crate::credential_source;
 use crate::names::ListenerName;
 use crate::problem::Problems;
-use crate::snapshot::Snapshot;
+use crate::snapshot::{Fetched, Snapshot};
 use crate::telemetry::Telemetry;
 use crate::tls;
 
 use listeners::Listeners;
-use proxy::Gateway;
 use state::State;
 
 /// Why a gateway does not start.
@@ -95,7 +95,7 @@ pub fn run(file: &Path, started: impl FnOnce(&Started)) -> Result<(), StartError
             source,
         })?;
     let process = config.process.clone();
-    let fetched = runtime.block_on(credential_source::fetch(&config, &[]));
+    let fetched = runtime.block_on(Fetched::fetch(&config, &Fetched::default()));
     let fetched = fetched.map_err(StartError::Config)?;
     let snapshot = Snapshot::build(config, fetched, None).map_err(StartError::Config)?;
     let state = State::new(snapshot, telemetry).map_err(|source| StartError::System {
@@ -125,14 +125,14 @@ async fn serve(
     let mut hangup = signals(SignalKind::hangup())?;
     let mut terminate = signals(SignalKind::terminate())?;
     let mut interrupt = signals(SignalKind::interrupt())?;
-    let mut listeners = Listeners::new(state.clone(), Arc::new(pingora(&state)));
+    let mut listeners = Listeners::new(state.clone(), Arc::new(engine::engine(&state)));
     let snapshot = state.keep_snapshot();
     let bound = listeners.bind(&snapshot).map_err(StartError::Bind)?;
     let admin = open_admin(process, &state)?;
     listeners.follow(&snapshot, bound);
-    tell_certificates(&state, &snapshot);
-    warn_of_credentials(&snapshot);
+    validity::tell(&state, &snapshot);
     prepare_replay_memory(&snapshot);
+    tokio::spawn(snapshot.trusts().responders().clone().run());
     started(&Started {
         listeners: listeners
             .addresses()
@@ -142,9 +142,11 @@ async fn serve(
     });
     let mut fresh = refresh::start(state.clone());
     stapling::start(state.clone());
+    let mut issued = acme::start(state.clone());
     loop {
         tokio::select! {
-            Some(news) = fresh.recv() => refresh::publish(&state, &news),
+            Some(news) = fresh.recv() => refresh::publish(&state, news).await,
+            Some(names) = issued.recv() => acme::publish(&state, &names),
             _ = hangup.recv() => reload(file, &state, &mut listeners).await,
             _ = terminate.recv() => break,
             _ = interrupt.recv() => break,
@@ -153,26 +155,6 @@ async fn serve(
     let snapshot = state.keep_snapshot();
     drain(&state, &mut listeners, snapshot.process()).await;
     Ok(())
-}
-
-fn pingora(state: &Arc<State>) -> HttpProxy<Gateway> {
-    let conf = ServerConf {
-        upstream_keepalive_pool_size: 512,
-        max_retries: 8,
-        ..ServerConf::default()
-    };
-    let gateway = Gateway {
-        state: state.clone(),
-    };
-    let mut proxy = http_proxy(&Arc::new(conf), gateway);
-    let snapshot = state.snapshot();
-    let idle = snapshot
-        .listeners()
-        .map(|listener| listener.settings.limits.idle_timeout);
-    let mut options = HttpServerOptions::default();
-    options.h2_idle_timeout = idle.max();
-    proxy.server_options = Some(options);
-    proxy
 }
 
 fn open_admin(process: &Process, state: &Arc<State>) -> Result<Option<SocketAddr>, StartError> {
@@ -215,7 +197,7 @@ async fn try_reload(
     let read = tokio::task::spawn_blocking(move || Config::load(&file));
     let read = read.await.map_err(|e| e.to_string())?;
     let config = read.map_err(|problems| problems.to_string())?;
-    let fetched = credential_source::fetch(&config, previous.fetched()).await;
+    let fetched = Fetched::fetch(&config, previous.fetched()).await;
     let fetched = fetched.map_err(|problems| problems.to_string())?;
     let build = move || Snapshot::build(config, fetched, Some(&previous));
     let built = tokio::task::spawn_blocking(build);
@@ -224,8 +206,7 @@ async fn try_reload(
     let bound = listeners.bind(&snapshot)?;
     state.publish(snapshot.clone());
     listeners.follow(&snapshot, bound);
-    tell_certificates(state, &snapshot);
-    warn_of_credentials(&snapshot);
+    validity::tell(state, &snapshot);
     prepare_replay_memory(&snapshot);
     Ok(snapshot.version())
 }
@@ -263,40 +244,4 @@ fn prepare_replay_memory(snapshot: &Snapshot) {
             tracing::error!("The store of used signatures cannot be reached.");
         }
     });
-}
-
-/// Warns of credentials that end soon: their consumers need new ones before that.
-fn warn_of_credentials(snapshot: &Snapshot) {
-    let now = UtcTime::now();
-    let then = now.plus(snapshot.process().credential_warning);
-    for state in snapshot.authorizer().credentials() {
-        let credential = state.credential;
-        if let (Some(end), Some(consumer)) = (credential.not_after, state.consumer)
-            && credential.is_live(now)
-            && !credential.is_live(then)
-        {
-            tracing::warn!(credential = %credential.id, %consumer, not_after = %end, "A credential ends soon.");
-        }
-    }
-}
-
-fn tell_certificates(state: &State, snapshot: &Snapshot) {
-    let listeners = snapshot.listeners();
-    let all: Vec<_> = listeners
-        .flat_map(|listener| {
-            let served = listener.tls.iter().flat_map(|tls| tls.certificates());
-            let name = listener.settings.name.clone();
-            served.map(move |one| {
-                (
-                    name.clone(),
-                    one.chain.display().to_string(),
-                    one.not_after.unix(),
-                )
-            })
-        })
-        .collect();
-    let all = all
-        .iter()
-        .map(|(name, file, expiry)| (name.as_str(), file.clone(), *expiry));
-    state.telemetry.metrics().certificates(all);
 }

@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use http::{Method, StatusCode};
+use http::header::CONTENT_TYPE;
+use http::{HeaderValue, Method, StatusCode};
 use pingora_core::modules::http::HttpModules;
 use pingora_core::upstreams::peer::HttpPeer;
 use pingora_core::{Error, ErrorSource, ErrorType, Result};
@@ -16,6 +17,7 @@ use pingora_proxy::{FailToProxy, ProxyHttp, ProxyWarnLogContext, Session};
 use crate::call::{Body, Call, Parts};
 use crate::clock::UtcTime;
 use crate::config::RequestLimits;
+use crate::distrust::Distrust;
 use crate::flow::body::BodyWatch;
 use crate::flow::{self, Circumstances, Decision};
 use crate::integration::{Answer, MockAnswer, Plan};
@@ -38,9 +40,11 @@ pub(super) struct Gateway {
     pub(super) state: Arc<State>,
 }
 
-/// One decision more than what may have to be had for it: who calls, the body, and whether
-/// the signature was used before.
-const MOST_ROUNDS: usize = 4;
+/// One decision more than what may have to be had for it: what a responder says, who calls, the
+/// body, and whether the signature was used before.
+const MOST_ROUNDS: usize = 5;
+/// A responder may be about to answer.
+const NOT_YET_KNOWN: Refusal = Refusal::CertificateUntrusted(Distrust::RevocationUnknown);
 /// Pingora's own timers run a little longer than ours, which tell what happened.
 const SPARE: Duration = Duration::from_secs(5);
 
@@ -84,6 +88,15 @@ impl ProxyHttp for Gateway {
     }
 
     async fn request_filter(&self, session: &mut Session, request: &mut Request) -> Result<bool> {
+        if let Some(answer) = self.challenge_answer(session, request) {
+            let fields = [(
+                CONTENT_TYPE,
+                HeaderValue::from_static("application/octet-stream"),
+            )];
+            let answer = response::answer(StatusCode::OK, fields, answer.into(), &request.id);
+            send(session, answer).await?;
+            return Ok(true);
+        }
         let snapshot = self.state.keep_snapshot();
         let plan = match self.admit(session, request, &snapshot).await {
             Ok(plan) => plan,
@@ -157,7 +170,7 @@ impl ProxyHttp for Gateway {
                 route: plan.route(),
                 id: &request.id,
                 consumer: plan.consumer(),
-                peer: connection.peer,
+                peer: connection.source.peer,
                 secure: connection.tls.is_some(),
                 authority: &authority,
                 host,
@@ -308,6 +321,14 @@ impl ProxyHttp for Gateway {
 }
 
 impl Gateway {
+    /// What an authority that issues certificates waits for on a plaintext listener.
+    fn challenge_answer(&self, session: &Session, request: &Request) -> Option<String> {
+        let connection = request.connection.as_ref()?;
+        let head = session.req_header();
+        let asks = connection.tls.is_none() && head.method == Method::GET;
+        asks.then(|| self.state.challenges.answer(head.uri.path()))?
+    }
+
     /// Leave to hold a body.
     fn hold(&self, snapshot: &Snapshot) -> Held {
         let most = snapshot.process().max_held_bytes;
@@ -322,11 +343,20 @@ impl Gateway {
         snapshot: &Snapshot,
     ) -> Result<Plan, Refusal> {
         let mut remembered = None;
+        let mut settled = false;
         for _ in 0..MOST_ROUNDS {
             // Read anew: a caller takes its time with a body, and the memory of used signatures
             // forgets one as soon as it is no longer good.
             let now = UtcTime::now();
-            let (body, decision) = decide(session, request, snapshot, remembered.as_ref(), now)?;
+            let decided = decide(session, request, snapshot, remembered.as_ref(), now);
+            let (body, decision) = match (decided, &request.connection) {
+                (Err(NOT_YET_KNOWN), Some(connection)) if !settled => {
+                    settled = true;
+                    connection.clone().settle(snapshot, now).await;
+                    continue;
+                }
+                (decided, _) => decided?,
+            };
             match decision {
                 Decision::Serve(plan) => return Ok(plan),
                 Decision::ReadBody { .. } if request.body.is_some() => break,

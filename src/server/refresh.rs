@@ -1,81 +1,166 @@
-//! Keeps what was fetched of credential sources fresh, for as long as the gateway runs. In: the
+//! Keeps what was fetched for a configuration fresh, for as long as the gateway runs. In: the
 //! snapshot that serves, which says what to fetch and how often. Out: what is new.
 
 use std::collections::HashMap;
+use std::hash::Hash;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc;
 
-use crate::credential_source::{self, Fetched};
-use crate::snapshot::Snapshot;
+use crate::credential_source;
+use crate::crl_source::CrlSource;
+use crate::snapshot::{Fetched, Snapshot};
+use crate::trust::List;
 
 use super::state::State;
 
 const TICK: Duration = Duration::from_secs(1);
 
-/// What was known of a source, and what is new.
-pub(super) struct News {
-    known: Fetched,
-    fresh: Fetched,
+/// What was known, and what is new.
+pub(super) enum News {
+    /// Of a credential source.
+    Credentials {
+        known: credential_source::Fetched,
+        fresh: credential_source::Fetched,
+    },
+    /// Of a list of revoked certificates.
+    List { known: List, fresh: List },
 }
 
 /// Fetches in the background; what has changed comes out of the channel.
 pub(super) fn start(state: Arc<State>) -> mpsc::Receiver<News> {
     let (tell, told) = mpsc::channel(1);
-    tokio::spawn(async move {
-        let mut last: HashMap<String, Instant> = HashMap::new();
-        loop {
-            tokio::time::sleep(TICK).await;
-            let fetched = state.snapshot().fetched().to_vec();
-            last.retain(|name, _| fetched.iter().any(|one| one.source().name == *name));
-            for known in fetched {
-                let at = last.entry(known.source().name.clone());
-                let at = at.or_insert_with(Instant::now);
-                if at.elapsed() < known.source().refresh {
-                    continue;
-                }
-                *at = Instant::now();
-                let (fresh, is_new) = credential_source::refresh(&known).await;
-                if is_new && tell.send(News { known, fresh }).await.is_err() {
-                    return;
-                }
-            }
-        }
-    });
+    tokio::spawn(watch_sources(state.clone(), tell.clone()));
+    tokio::spawn(watch_lists(state, tell));
     told
 }
 
-/// Puts what is new in the place of what was fetched before, whole or not at all.
-pub(super) fn publish(state: &State, News { known, fresh }: &News) {
-    let name = fresh.source().name.clone();
-    let previous = state.keep_snapshot();
-    // A reload may have taken the source away meanwhile, or fetched what is newer still.
-    if !previous.fetched().iter().any(|one| one.is_still(known)) {
-        return;
-    }
-    let all = previous.fetched().iter();
-    let all: Vec<Fetched> = all
-        .map(|one| match one.is_still(known) {
-            true => fresh.clone(),
-            false => one.clone(),
-        })
-        .collect();
-    match previous.refreshed(all) {
-        Ok(snapshot) => tell(state, snapshot, &name),
-        Err(problems) => {
-            state.telemetry.metrics().reload(None);
-            tracing::error!(
-                credential_source = name,
-                "What was fetched cannot be used; the old credentials serve on.\n{problems}"
-            );
+async fn watch_sources(state: Arc<State>, tell: mpsc::Sender<News>) {
+    let mut last = Last::default();
+    loop {
+        tokio::time::sleep(TICK).await;
+        let fetched = state.snapshot().fetched().credentials.clone();
+        for known in fetched {
+            if !last.is_due(&known.source().name, known.source().refresh) {
+                continue;
+            }
+            let (fresh, is_new) = credential_source::refresh(&known).await;
+            if is_new && tell.send(News::Credentials { known, fresh }).await.is_err() {
+                return;
+            }
         }
     }
 }
 
-fn tell(state: &State, snapshot: Snapshot, name: &str) {
-    let version = snapshot.version();
-    state.publish(Arc::new(snapshot));
-    state.telemetry.metrics().reload(Some(version));
-    tracing::info!(credential_source = name, version, "New credentials serve.");
+async fn watch_lists(state: Arc<State>, tell: mpsc::Sender<News>) {
+    let mut last = Last::default();
+    loop {
+        tokio::time::sleep(TICK).await;
+        let snapshot = state.keep_snapshot();
+        for (source, refresh) in wanted(&snapshot) {
+            let Some(known) = snapshot.fetched().lists.find(&source) else {
+                continue;
+            };
+            if !last.is_due(&source, refresh) {
+                continue;
+            }
+            let known = known.clone();
+            match known.reload().await {
+                Ok(fresh) if fresh.hash() == known.hash() => {}
+                Ok(fresh) => {
+                    if tell.send(News::List { known, fresh }).await.is_err() {
+                        return;
+                    }
+                }
+                Err(why) => {
+                    tracing::error!(
+                        "A revocation list was not loaded; the old one serves on.\n{why}"
+                    );
+                }
+            }
+        }
+    }
+}
+
+/// Every list, and how often it is read again: as often as the most eager store wants.
+fn wanted(snapshot: &Snapshot) -> HashMap<CrlSource, Duration> {
+    let mut wanted: HashMap<CrlSource, Duration> = HashMap::new();
+    let stores = snapshot.config().trust_stores();
+    for revocation in stores.filter_map(|store| store.revocation.as_ref()) {
+        for source in &revocation.crls {
+            let refresh = wanted.entry(source.clone()).or_insert(revocation.refresh);
+            *refresh = (*refresh).min(revocation.refresh);
+        }
+    }
+    wanted
+}
+
+/// When each was fetched last; all of them were when the snapshot was built.
+struct Last<K>(HashMap<K, Instant>);
+
+impl<K> Default for Last<K> {
+    fn default() -> Self {
+        Self(HashMap::new())
+    }
+}
+
+impl<K: Hash + Eq + Clone> Last<K> {
+    /// Whether it is time to fetch; if so, it is taken as fetched.
+    fn is_due(&mut self, key: &K, refresh: Duration) -> bool {
+        let last = self.0.entry(key.clone()).or_insert_with(Instant::now);
+        let due = last.elapsed() >= refresh;
+        if due {
+            *last = Instant::now();
+        }
+        due
+    }
+}
+
+impl News {
+    /// What is fetched by now, and the name of what is new. `None` when a reload has taken it away
+    /// meanwhile, or fetched what is newer still.
+    fn among(&self, before: &Fetched) -> Option<(Fetched, String)> {
+        let mut after = before.clone();
+        match self {
+            Self::Credentials { known, fresh } => {
+                let mut places = after.credentials.iter_mut();
+                *places.find(|one| one.is_still(known))? = fresh.clone();
+                Some((after, format!("credential source {}", fresh.source().name)))
+            }
+            Self::List { known, fresh } => {
+                after.lists = before.lists.with(known, fresh)?;
+                Some((after, format!("revocation list {}", fresh.source())))
+            }
+        }
+    }
+}
+
+/// Puts what is new in the place of what was fetched before, whole or not at all.
+pub(super) async fn publish(state: &Arc<State>, news: News) {
+    let previous = state.keep_snapshot();
+    let Some((fetched, what)) = news.among(previous.fetched()) else {
+        return;
+    };
+    // A list of revoked certificates is hashed whole.
+    let built = tokio::task::spawn_blocking(move || previous.refreshed(fetched)).await;
+    let built = match built {
+        Ok(built) => built.map_err(|problems| problems.to_string()),
+        Err(e) => Err(e.to_string()),
+    };
+    match built {
+        Ok(snapshot) => {
+            let version = snapshot.version();
+            state.publish(Arc::new(snapshot));
+            state.telemetry.metrics().reload(Some(version));
+            tracing::info!(what, version, "What is new serves.");
+        }
+        Err(problems) => {
+            state.telemetry.metrics().reload(None);
+            tracing::error!(
+                what,
+                "What was fetched cannot be used; the old serves on.\n{problems}"
+            );
+        }
+    }
 }

@@ -103,7 +103,9 @@ impl Request {
             time: log_time(),
             request_id: self.id.as_str(),
             listener: connection.listener.as_str(),
-            peer: connection.peer.to_string(),
+            peer: connection.source.peer.to_string(),
+            via: connection.source.via_text(),
+            vpc_endpoint: connection.source.vpc_endpoint.as_deref(),
             protocol: if connection.http2 {
                 "HTTP/2"
             } else {

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use arc_swap::{ArcSwap, Guard};
 use tokio::sync::watch;
 
+use crate::acme::Challenges;
 use crate::names::RequestIds;
 use crate::snapshot::Snapshot;
 use crate::telemetry::Telemetry;
@@ -21,6 +22,8 @@ const EXPLANATIONS: u32 = 10;
 pub(super) struct State {
     snapshot: ArcSwap<Snapshot>,
     pub(super) telemetry: Telemetry,
+    /// What an authority that issues certificates is shown.
+    pub(super) challenges: Challenges,
     pub(super) ids: RequestIds,
     /// Of refused signatures that are explained: whoever names a credential causes one.
     pub(super) explanations: Pace,
@@ -42,6 +45,7 @@ impl State {
         Ok(Self {
             snapshot: ArcSwap::from_pointee(snapshot),
             telemetry,
+            challenges: Challenges::default(),
             ids: RequestIds::new(u64::from_be_bytes(seed)),
             explanations: Pace::new(EXPLANATIONS),
             buffers: Arc::default(),

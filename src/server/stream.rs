@@ -421,7 +421,7 @@ impl AsyncWrite for Transport {
 
 impl fmt::Debug for GuardedStream {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "GuardedStream({})", self.connection.peer)
+        write!(f, "GuardedStream({})", self.connection.source.peer)
     }
 }
 

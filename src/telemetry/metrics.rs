@@ -7,7 +7,7 @@ use prometheus::{
     IntCounterVec, IntGauge, IntGaugeVec, Registry, TextEncoder,
 };
 
-use super::pulled::{CredentialRecord, Pulled, PulledMetrics, SourceRecord};
+use super::pulled::{CredentialRecord, ListRecord, Pulled, PulledMetrics, SourceRecord};
 use super::record::{ConnectionRecord, HandshakeRecord, RequestRecord};
 use super::registry::{counters, gauges, histograms, named, opts, register};
 
@@ -48,13 +48,15 @@ pub struct Metrics {
     decide_seconds: Histogram,
     /// Connections that are open now, by listener.
     pub connections: IntGaugeVec,
-    /// Connections turned away because too many were open, by listener and reason.
+    /// Connections turned away before anything was read of a request, by listener and reason.
     pub connections_refused: IntCounterVec,
     /// Requests that are being served now.
     pub requests_in_flight: IntGauge,
     reloads: IntCounterVec,
+    acme_orders: IntCounterVec,
     config_version: Gauge,
     certificate_expiry: GaugeVec,
+    upstream_certificate_expiry: GaugeVec,
     pulled: PulledMetrics,
     /// Lines that the access log lost.
     pub log_lines_dropped: IntCounter,
@@ -135,6 +137,12 @@ impl Metrics {
                 "Reloads by result.",
                 &["result"],
             ),
+            acme_orders: counters(
+                &registry,
+                "acme_orders_total",
+                "Certificates that were ordered by ACME, by result.",
+                &["result"],
+            ),
             config_version: register(
                 &registry,
                 Gauge::new(
@@ -142,15 +150,17 @@ impl Metrics {
                     "The version of the configuration that serves; counts up with every reload.",
                 ),
             ),
-            certificate_expiry: register(
+            certificate_expiry: expiry(
                 &registry,
-                GaugeVec::new(
-                    opts(
-                        "certificate_expiry_timestamp_seconds",
-                        "When a listener's certificate expires, in seconds since 1970.",
-                    ),
-                    &["listener", "file"],
-                ),
+                "certificate_expiry_timestamp_seconds",
+                "When a listener's certificate expires, in seconds since 1970.",
+                "listener",
+            ),
+            upstream_certificate_expiry: expiry(
+                &registry,
+                "upstream_certificate_expiry_timestamp_seconds",
+                "When the certificate that an upstream is shown expires, in seconds since 1970.",
+                "integration",
             ),
             log_lines_dropped: register(
                 &registry,
@@ -224,19 +234,27 @@ impl Metrics {
         }
     }
 
+    /// Counts a certificate that was had by ACME, or was not.
+    pub fn acme_order(&self, issued: bool) {
+        let result = if issued { "issued" } else { "failed" };
+        self.acme_orders.with_label_values(&[result]).inc();
+    }
+
     /// Tells the version that serves from the start.
     pub fn started(&self, version: u64) {
         self.config_version.set(version as f64);
     }
 
-    /// Tells when certificates expire: every (listener, file, seconds since 1970).
+    /// Tells when the certificates of listeners expire: every (listener, file, seconds since
+    /// 1970).
     pub fn certificates<'a>(&self, all: impl Iterator<Item = (&'a str, String, i64)>) {
-        self.certificate_expiry.reset();
-        for (listener, file, expiry) in all {
-            self.certificate_expiry
-                .with_label_values(&[listener, file.as_str()])
-                .set(expiry as f64);
-        }
+        set(&self.certificate_expiry, all);
+    }
+
+    /// Tells when the certificates expire that upstreams are shown: every (integration, file,
+    /// seconds since 1970).
+    pub fn upstream_certificates<'a>(&self, all: impl Iterator<Item = (&'a str, String, i64)>) {
+        set(&self.upstream_certificate_expiry, all);
     }
 
     /// Everything in Prometheus's text format, with what is so `now`.
@@ -245,6 +263,7 @@ impl Metrics {
         now: Pulled<
             impl Iterator<Item = CredentialRecord<'a>>,
             impl Iterator<Item = SourceRecord<'a>>,
+            impl Iterator<Item = ListRecord>,
         >,
     ) -> Vec<u8> {
         let mut out = Vec::new();
@@ -266,6 +285,19 @@ impl Status {
 
     fn as_str(&self) -> &str {
         std::str::from_utf8(&self.0).unwrap_or("000")
+    }
+}
+
+fn expiry(registry: &Registry, name: &str, help: &str, whose: &str) -> GaugeVec {
+    let gauges = GaugeVec::new(opts(name, help), &[whose, "file"]);
+    register(registry, gauges)
+}
+
+fn set<'a>(gauges: &GaugeVec, all: impl Iterator<Item = (&'a str, String, i64)>) {
+    gauges.reset();
+    for (whose, file, seconds) in all {
+        let labels = [whose, file.as_str()];
+        gauges.with_label_values(&labels).set(seconds as f64);
     }
 }
 

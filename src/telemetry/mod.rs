@@ -7,13 +7,14 @@ mod metrics;
 mod pulled;
 mod record;
 mod registry;
+mod revocation;
 
 use crate::config::AccessLog;
 
 pub use access_log::AccessLogWriter;
 pub use metrics::{HandshakeResult, Metrics};
-pub use pulled::{CredentialRecord, Pulled, ReplayRecord, SourceRecord};
-pub use record::{ConnectionRecord, HandshakeRecord, Record, RequestRecord, log_time};
+pub use pulled::{CredentialRecord, ListRecord, OcspRecord, Pulled, ReplayRecord, SourceRecord};
+pub use record::{ConnectionRecord, HandshakeRecord, ProxyRecord, Record, RequestRecord, log_time};
 
 /// The log and the counters, shared by all that happens.
 pub struct Telemetry {
@@ -39,6 +40,7 @@ impl Telemetry {
             Record::Request(request) => self.metrics.request(request),
             Record::Refused(refused) => self.metrics.refused_unrouted(refused),
             Record::Handshake(handshake) => self.metrics.handshake_failed(handshake),
+            Record::ProxyHeader(_) => {}
         }
         if !self.log.write(record) {
             self.metrics.log_lines_dropped.inc();

@@ -1,11 +1,12 @@
 //! The metrics that are made anew for each reader, from what the gateway knows then: of
-//! credentials, of their sources and of the memory of used signatures.
+//! credentials and their sources, of the memory of used signatures and of revoked certificates.
 
 use std::sync::{Mutex, PoisonError};
 
 use prometheus::{GaugeVec, IntCounterVec, IntGauge, Registry};
 
 use super::registry::{counters, named, opts, register};
+use super::revocation::RevocationMetrics;
 
 /// What is told of one credential. Never more than its name.
 pub struct CredentialRecord<'a> {
@@ -50,14 +51,47 @@ pub struct ReplayRecord {
     pub full: u64,
 }
 
+/// What is told of one source of revoked certificates' lists.
+pub struct ListRecord {
+    /// Where they come from, without what may be a secret.
+    pub source: String,
+    /// Certificates that they name.
+    pub entries: usize,
+    /// When the oldest of them was published, in seconds since 1970.
+    pub this_update: i64,
+    /// When the first of them ends, in seconds since 1970.
+    pub next_update: i64,
+    /// Loads that brought lists.
+    pub good: u64,
+    /// Loads that did not.
+    pub failed: u64,
+}
+
+/// What is told of OCSP responders.
+#[derive(Clone, Copy, Default)]
+pub struct OcspRecord {
+    /// Answers that can be believed.
+    pub answered: u64,
+    /// Questions that brought none.
+    pub failed: u64,
+    /// Questions that were not put, because there was no room.
+    pub dropped: u64,
+    /// Certificates of which something is known.
+    pub entries: usize,
+}
+
 /// Everything that is told when a reader asks.
-pub struct Pulled<C, S> {
+pub struct Pulled<C, S, L> {
     /// Every credential.
     pub credentials: C,
     /// Every credential source.
     pub sources: S,
     /// The memory of used signatures.
     pub replay_memory: ReplayRecord,
+    /// Every source of lists of revoked certificates.
+    pub lists: L,
+    /// OCSP responders.
+    pub ocsp: OcspRecord,
 }
 
 /// The metrics.
@@ -70,6 +104,7 @@ pub(super) struct PulledMetrics {
     last_fetch: GaugeVec,
     replay_entries: IntGauge,
     replay_answers: IntCounterVec,
+    revocation: RevocationMetrics,
     /// One reader at a time: the numbers are put in place for each.
     reading: Mutex<()>,
 }
@@ -131,6 +166,7 @@ impl PulledMetrics {
                 "What the memory of used signatures said, but for \"fresh\".",
                 &["answer"],
             ),
+            revocation: RevocationMetrics::new(registry),
             reading: Mutex::new(()),
         }
     }
@@ -141,6 +177,7 @@ impl PulledMetrics {
         now: Pulled<
             impl Iterator<Item = CredentialRecord<'a>>,
             impl Iterator<Item = SourceRecord<'a>>,
+            impl Iterator<Item = ListRecord>,
         >,
         read: impl FnOnce() -> T,
     ) -> T {
@@ -148,6 +185,7 @@ impl PulledMetrics {
         self.put_credentials(now.credentials);
         self.put_sources(now.sources);
         self.put_replay_memory(now.replay_memory);
+        self.revocation.put(now.lists, now.ocsp);
         read()
     }
 

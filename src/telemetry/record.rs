@@ -15,6 +15,8 @@ pub enum Record<'a> {
     Refused(ConnectionRecord<'a>),
     /// A handshake that failed.
     Handshake(HandshakeRecord<'a>),
+    /// A connection that no trusted proxy has passed on, or whose PROXY header is wrong.
+    ProxyHeader(ProxyRecord<'a>),
 }
 
 /// A request that was understood.
@@ -28,6 +30,12 @@ pub struct RequestRecord<'a> {
     pub listener: &'a str,
     /// The caller's address.
     pub peer: String,
+    /// The address of the proxy that passed the connection on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub via: Option<String>,
+    /// The id of the VPC endpoint that the connection came through, as the proxy tells it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub vpc_endpoint: Option<&'a str>,
     /// `HTTP/1.1` or `HTTP/2`.
     pub protocol: &'static str,
     /// The method.
@@ -84,6 +92,12 @@ pub struct HandshakeRecord<'a> {
     pub listener: &'a str,
     /// The caller's address.
     pub peer: String,
+    /// The address of the proxy that passed the connection on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub via: Option<String>,
+    /// The id of the VPC endpoint that the connection came through, as the proxy tells it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub vpc_endpoint: Option<&'a str>,
     /// `failed` or `timed_out`.
     pub result: &'static str,
     /// Why, in one word.
@@ -118,12 +132,33 @@ pub struct ConnectionRecord<'a> {
     pub listener: &'a str,
     /// The caller's address.
     pub peer: String,
+    /// The address of the proxy that passed the connection on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub via: Option<String>,
+    /// The id of the VPC endpoint that the connection came through, as the proxy tells it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub vpc_endpoint: Option<&'a str>,
     /// The status that was sent.
     pub status: u16,
     /// The refusal's code.
     pub refusal: &'static str,
     /// What an operator should know about it.
     pub detail: String,
+}
+
+/// A connection that should have come through a trusted proxy.
+#[derive(Serialize)]
+pub struct ProxyRecord<'a> {
+    /// RFC 3339, with milliseconds.
+    pub time: String,
+    /// The listener's name.
+    pub listener: &'a str,
+    /// Who connected.
+    pub peer: String,
+    /// Why it was turned away, in one word.
+    pub reason: &'static str,
+    /// What an operator should know about it.
+    pub detail: &'static str,
 }
 
 /// The time of an event as the log writes it.

@@ -6,12 +6,13 @@ use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use rustls::SignatureAlgorithm;
-use rustls::SignatureScheme;
+use rcgen::{CertificateParams, KeyPair};
+use rustls::crypto::aws_lc_rs::sign::any_supported_type;
 use rustls::pki_types::PrivateKeyDer;
 use rustls::pki_types::pem::PemObject;
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
+use rustls::{SignatureAlgorithm, SignatureScheme};
 use x509_parser::certificate::X509Certificate;
 use x509_parser::extensions::GeneralName;
 use x509_parser::prelude::FromDer as _;
@@ -23,11 +24,13 @@ use crate::problem::Problems;
 
 use super::staple::Staple;
 
-/// One certificate that a listener shows.
+/// One certificate that the gateway shows: a listener to callers, or an `http_proxy` to targets.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ServedCertificate {
     /// The file it came from.
     pub chain: std::path::PathBuf,
+    /// The first second of its validity.
+    pub not_before: UtcTime,
     /// The last second of its validity.
     pub not_after: UtcTime,
 }
@@ -83,7 +86,10 @@ impl Certificates {
     fn of(opened: &[Arc<Opened>]) -> Self {
         let mut ordered = opened.to_vec();
         ordered.sort_by_key(|one| one.key.key.algorithm() == SignatureAlgorithm::RSA);
-        let same = |one: &&Arc<Opened>| one.names == opened[0].names;
+        let first = &opened[0];
+        let same = |one: &&Arc<Opened>| {
+            Arc::ptr_eq(one, first) || (!one.names.is_empty() && one.names == first.names)
+        };
         let mut certificates = Self {
             served: opened.iter().map(|one| one.served.clone()).collect(),
             staples: opened.iter().filter_map(|one| one.staple.clone()).collect(),
@@ -143,12 +149,33 @@ impl ResolvesServerCert for Certificates {
     }
 }
 
+/// Stands in for a certificate that is still to be had: nobody believes it.
+fn stand_in(files: &CertificateFiles) -> Result<Opened, String> {
+    let failed = |e: rcgen::Error| format!("no certificate could be made to stand in: {e}");
+    let key = KeyPair::generate().map_err(failed)?;
+    let mut params = CertificateParams::default();
+    params.not_after = params.not_before;
+    let certificate = params.self_signed(&key).map_err(failed)?;
+    let key = PrivateKeyDer::Pkcs8(key.serialize_der().into());
+    let signer = any_supported_type(&key).map_err(|e| e.to_string())?;
+    let (served, _) = describe(files, certificate.der())?;
+    Ok(Opened {
+        served,
+        key: Arc::new(CertifiedKey::new(vec![certificate.der().clone()], signer)),
+        names: Vec::new(),
+        staple: None,
+    })
+}
+
 fn open_one(files: &CertificateFiles, before: &[Arc<Staple>]) -> Result<Opened, String> {
+    if files.may_be_missing && !files.chain.exists() {
+        return stand_in(files);
+    }
     let chain = read_bundle(&files.chain)?;
     let name = files.private_key.display();
     let key = PrivateKeyDer::from_pem_file(&files.private_key)
         .map_err(|e| format!("{name}: holds no private key that can be read: {e}"))?;
-    let signer = rustls::crypto::aws_lc_rs::sign::any_supported_type(&key)
+    let signer = any_supported_type(&key)
         .map_err(|e| format!("{name}: the private key is of no supported kind: {e}"))?;
     let (served, names) = describe(files, &chain[0])?;
     let key = Arc::new(CertifiedKey::new(chain, signer));
@@ -180,6 +207,7 @@ fn describe(
         .collect();
     let served = ServedCertificate {
         chain: files.chain.clone(),
+        not_before: UtcTime::from_unix(leaf.validity().not_before.timestamp()),
         not_after: UtcTime::from_unix(leaf.validity().not_after.timestamp()),
     };
     Ok((served, names))

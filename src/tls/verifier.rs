@@ -75,7 +75,7 @@ impl Verifier {
     ) -> Result<Option<Judgement>, Distrust> {
         let identity = identity?;
         match &self.trust {
-            Some(trust) => trust.judge(chain, identity, now).map(Some),
+            Some(trust) => trust.judge_handshake(chain, identity, now).map(Some),
             None if chain.len() > MAX_UNVERIFIED => Err(Distrust::ChainTooLong),
             None => Ok(None),
         }

@@ -101,6 +101,10 @@ impl Authorities {
         self.all.get(place)
     }
 
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Authority> {
+        self.all.iter()
+    }
+
     pub(super) fn subject(&self, place: usize) -> Option<&str> {
         self.all.get(place).map(|one| one.subject.as_str())
     }

@@ -1,4 +1,5 @@
-//! From a caller's certificate up to an authority. In: a chain and the time. Out: a judgement.
+//! From a caller's certificate up to an authority. In: a chain and the time. Out: a judgement
+//! and the path that it is about.
 //! webpki finds the paths; every one that it finds must also bear what it does not look at.
 
 use std::cell::Cell;
@@ -11,22 +12,24 @@ use crate::clock::UtcTime;
 use crate::distrust::Distrust;
 
 use super::inspect::Inspected;
+use super::revocation::Moment;
 use super::{Judgement, Trust, Voucher, algorithms};
 
-/// Looks for a path that bears everything.
+/// Looks for a path that bears everything; tells it, the caller's certificate first.
 pub(super) fn verify(
     trust: &Trust,
     leaf: &CertificateDer<'_>,
     intermediates: &[CertificateDer<'_>],
+    moment: Moment,
     now: UtcTime,
-) -> Result<Judgement, Distrust> {
+) -> Result<(Judgement, Vec<CertificateDer<'static>>), Distrust> {
     let time = Duration::from_secs(now.unix().unsigned_abs());
     // webpki takes no reason from us, only that a path is none: it is kept here.
     let objection = Cell::new(None);
-    let judgement = Cell::new(None);
-    let check = |path: &VerifiedPath<'_>| match check_path(trust, path, now) {
-        Ok(found) => {
-            judgement.set(Some(found));
+    let found = Cell::new(None);
+    let check = |path: &VerifiedPath<'_>| match check_path(trust, path, moment, now) {
+        Ok(judged) => {
+            found.set(Some(judged));
             Ok(())
         }
         Err(why) => {
@@ -45,18 +48,24 @@ pub(super) fn verify(
         Some(&check),
     );
     match verified {
-        Ok(_) => judgement.take().ok_or(Distrust::Invalid),
+        Ok(_) => found.take().ok_or(Distrust::Invalid),
         Err(error) => Err(objection.take().unwrap_or_else(|| reason(&error))),
     }
 }
 
 /// What webpki does not look at, from the caller's certificate up.
-fn check_path(trust: &Trust, path: &VerifiedPath<'_>, now: UtcTime) -> Result<Judgement, Distrust> {
+fn check_path(
+    trust: &Trust,
+    path: &VerifiedPath<'_>,
+    moment: Moment,
+    now: UtcTime,
+) -> Result<(Judgement, Vec<CertificateDer<'static>>), Distrust> {
     let settings = &trust.settings;
     let place = trust.authorities.place_of(path.anchor());
     let place = place.ok_or(Distrust::Invalid)?;
     let authority = trust.authorities.get(place).ok_or(Distrust::Invalid)?;
-    let leaf = Inspected::of(&path.end_entity().der())?;
+    let caller = path.end_entity().der();
+    let leaf = Inspected::of(&caller)?;
     if settings.require_client_auth_purpose && !leaf.names_client_auth {
         return Err(Distrust::BadPurpose);
     }
@@ -65,8 +74,11 @@ fn check_path(trust: &Trust, path: &VerifiedPath<'_>, now: UtcTime) -> Result<Ju
     }
     leaf.check_key(settings.min_rsa_bits)?;
     let mut until = leaf.not_after;
+    let mut whole = vec![caller.into_owned()];
     for intermediate in path.intermediate_certificates() {
-        let inspected = Inspected::of(&intermediate.der())?;
+        let der = intermediate.der();
+        let inspected = Inspected::of(&der)?;
+        whole.push(der.into_owned());
         if settings.check_key_usage && !inspected.may_issue() {
             return Err(Distrust::BadKeyUsage);
         }
@@ -77,10 +89,14 @@ fn check_path(trust: &Trust, path: &VerifiedPath<'_>, now: UtcTime) -> Result<Ju
         authority.inspected.check_time(now)?;
         until = until.min(authority.inspected.not_after);
     }
-    Ok(Judgement {
-        until,
-        by: Voucher::Authority(place),
-    })
+    whole.push(authority.der.clone());
+    if let Some(revocation) = &trust.revocation
+        && let Some(end) = revocation.check(&whole, moment, now)?
+    {
+        until = until.min(end);
+    }
+    let by = Voucher::Authority(place);
+    Ok((Judgement { until, by }, whole))
 }
 
 fn reason(error: &Error) -> Distrust {

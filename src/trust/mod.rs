@@ -6,7 +6,9 @@
 mod authorities;
 mod chain;
 mod inspect;
+mod lists;
 mod pins;
+mod revocation;
 
 use std::path::Path;
 use std::sync::{Arc, LazyLock};
@@ -21,10 +23,14 @@ use crate::distrust::Distrust;
 use crate::identity::Identity;
 use crate::names::TrustStoreName;
 use crate::problem::Problems;
+use crate::revocation::ocsp::{OcspCache, OcspKey};
 
 use authorities::Authorities;
 use inspect::Inspected;
 use pins::Pins;
+use revocation::{Moment, Revocation};
+
+pub use lists::{List, Lists};
 
 /// A trust store, opened.
 #[derive(Debug)]
@@ -33,6 +39,7 @@ pub struct Trust {
     settings: Arc<TrustStore>,
     authorities: Arc<Authorities>,
     pins: Arc<Pins>,
+    revocation: Option<Revocation>,
 }
 
 /// What a trust consists of, as a hash: equal exactly when the trust is the same.
@@ -59,22 +66,29 @@ pub enum Voucher {
 
 /// Every trust store that a listener uses.
 #[derive(Clone, Default)]
-pub struct Trusts(Vec<Arc<Trust>>);
+pub struct Trusts {
+    all: Vec<Arc<Trust>>,
+    responders: Arc<OcspCache>,
+}
 
 impl Trusts {
-    /// Opens the stores of a valid configuration.
+    /// Opens the stores of a valid configuration, whose `lists` were loaded. What responders have
+    /// said is taken over from `previous`.
     ///
     /// # Errors
     /// Every file that is missing, empty, unreadable or holds what cannot be trusted.
-    pub fn open(config: &Config) -> Result<Self, Problems> {
+    pub fn open(config: &Config, lists: &Lists, previous: Option<&Self>) -> Result<Self, Problems> {
         let mut problems = Problems::default();
-        let mut all = Self::default();
+        let mut all = Self {
+            all: Vec::new(),
+            responders: previous.map_or_else(Arc::default, |before| before.responders.clone()),
+        };
         for store in config.trust_stores() {
             if all.find(store).is_some() {
                 continue;
             }
-            match Trust::open(&config.file, store.clone()) {
-                Ok(trust) => all.0.push(Arc::new(trust)),
+            match Trust::open(&config.file, store.clone(), lists, &all.responders) {
+                Ok(trust) => all.all.push(Arc::new(trust)),
                 Err(found) => problems.extend(found),
             }
         }
@@ -83,12 +97,34 @@ impl Trusts {
 
     /// The trust of `store`; `None` when the configuration was another one.
     pub fn find(&self, store: &TrustStore) -> Option<&Arc<Trust>> {
-        self.0.iter().find(|trust| *trust.settings == *store)
+        self.all.iter().find(|trust| *trust.settings == *store)
+    }
+
+    /// The same stores with other `lists`. Those that ask no list are the very same.
+    pub fn with_lists(&self, lists: &Lists) -> Self {
+        let all = self.all.iter().map(|trust| match &trust.revocation {
+            None => trust.clone(),
+            Some(_) => Arc::new(trust.with_lists(lists, &self.responders)),
+        });
+        Self {
+            all: all.collect(),
+            responders: self.responders.clone(),
+        }
+    }
+
+    /// What responders have said of callers' certificates.
+    pub fn responders(&self) -> &Arc<OcspCache> {
+        &self.responders
     }
 }
 
 impl Trust {
-    fn open(file: &Path, settings: Arc<TrustStore>) -> Result<Self, Problems> {
+    fn open(
+        file: &Path,
+        settings: Arc<TrustStore>,
+        lists: &Lists,
+        responders: &Arc<OcspCache>,
+    ) -> Result<Self, Problems> {
         let mut problems = Problems::default();
         let authorities = Authorities::open(file, &settings).map_err(|e| problems.extend(e));
         let pins = Pins::open(file, &settings.pins).map_err(|e| problems.extend(e));
@@ -96,12 +132,37 @@ impl Trust {
             return Err(problems);
         };
         let (authorities, pins) = (Arc::new(authorities), Arc::new(pins));
-        Ok(Self {
-            id: identify(&settings, &authorities, &pins),
+        Ok(Self::assemble(
             settings,
             authorities,
             pins,
-        })
+            lists,
+            responders,
+        ))
+    }
+
+    fn assemble(
+        settings: Arc<TrustStore>,
+        authorities: Arc<Authorities>,
+        pins: Arc<Pins>,
+        lists: &Lists,
+        responders: &Arc<OcspCache>,
+    ) -> Self {
+        let revocation = settings.revocation.as_ref();
+        let revocation =
+            revocation.map(|one| Revocation::open(one, lists, &authorities, responders));
+        Self {
+            id: identify(&settings, &authorities, &pins, revocation.as_ref()),
+            settings,
+            authorities,
+            pins,
+            revocation,
+        }
+    }
+
+    fn with_lists(&self, lists: &Lists, responders: &Arc<OcspCache>) -> Self {
+        let (authorities, pins) = (self.authorities.clone(), self.pins.clone());
+        Self::assemble(self.settings.clone(), authorities, pins, lists, responders)
     }
 
     /// What this trust consists of.
@@ -143,6 +204,52 @@ impl Trust {
         identity: &Identity,
         now: UtcTime,
     ) -> Result<Judgement, Distrust> {
+        self.judge_at(Moment::Request, chain, identity, now)
+    }
+
+    /// The same for a handshake, which waits for no responder: where one has not answered yet, the
+    /// first request is judged anew.
+    ///
+    /// # Errors
+    /// As [`Trust::judge`].
+    pub fn judge_handshake(
+        &self,
+        chain: &[CertificateDer<'_>],
+        identity: &Identity,
+        now: UtcTime,
+    ) -> Result<Judgement, Distrust> {
+        self.judge_at(Moment::Handshake, chain, identity, now)
+    }
+
+    /// Waits until a responder has said something of the caller's certificate, where the store
+    /// wants to know before it believes, and as long as the store allows.
+    pub async fn settle(&self, chain: &[CertificateDer<'_>], now: UtcTime) {
+        let revocation = self.revocation.as_ref();
+        let wanted = revocation.and_then(|one| Some((one, one.settings().ocsp.as_ref()?)));
+        let (Some((revocation, ocsp)), Some((leaf, rest))) = (wanted, chain.split_first()) else {
+            return;
+        };
+        if ocsp.allow_unknown {
+            return;
+        }
+        let path = chain::verify(self, leaf, rest, Moment::Handshake, now);
+        if let Ok((_, path)) = path
+            && let [caller, issuer, ..] = &path[..]
+        {
+            let key = OcspKey::of(caller, issuer);
+            let settled = revocation.cache().settled(&key, now);
+            // What is not known by then is refused.
+            let _ = tokio::time::timeout(ocsp.timeout, settled).await;
+        }
+    }
+
+    fn judge_at(
+        &self,
+        moment: Moment,
+        chain: &[CertificateDer<'_>],
+        identity: &Identity,
+        now: UtcTime,
+    ) -> Result<Judgement, Distrust> {
         let (leaf, intermediates) = chain.split_first().ok_or(Distrust::Missing)?;
         if chain.len() > self.settings.max_chain_certificates {
             return Err(Distrust::ChainTooLong);
@@ -156,7 +263,7 @@ impl Trust {
                 by: Voucher::Pin,
             });
         }
-        let judgement = chain::verify(self, leaf, intermediates, now)?;
+        let (judgement, _) = chain::verify(self, leaf, intermediates, moment, now)?;
         self.check_spiffe(identity)?;
         Ok(judgement)
     }
@@ -185,7 +292,12 @@ pub fn algorithms() -> &'static WebPkiSupportedAlgorithms {
     &ALGORITHMS
 }
 
-fn identify(settings: &TrustStore, authorities: &Authorities, pins: &Pins) -> TrustId {
+fn identify(
+    settings: &TrustStore,
+    authorities: &Authorities,
+    pins: &Pins,
+    revocation: Option<&Revocation>,
+) -> TrustId {
     let mut hash = Context::new(&SHA256);
     let demands = (
         settings.max_chain_certificates,
@@ -198,6 +310,9 @@ fn identify(settings: &TrustStore, authorities: &Authorities, pins: &Pins) -> Tr
     hash.update(format!("{demands:?}").as_bytes());
     authorities.add_to(&mut hash);
     pins.add_to(&mut hash);
+    if let Some(revocation) = revocation {
+        revocation.add_to(&mut hash);
+    }
     let mut id = [0; 32];
     id.copy_from_slice(hash.finish().as_ref());
     TrustId(id)

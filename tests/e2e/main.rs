@@ -5,6 +5,7 @@
 
 mod harness;
 
+mod acme;
 mod bodies;
 mod callers;
 mod certificates;
@@ -22,12 +23,15 @@ mod messages;
 mod outgoing;
 mod paths;
 mod principals;
+mod proxy_protocol;
 mod replay;
 mod replayed;
+mod revocation;
 mod server_certificates;
 mod sign_command;
 mod signatures;
 mod signers;
 mod snippets;
+mod upstream_tls;
 mod upstreams;
 mod webhooks;

@@ -10,6 +10,7 @@ use reqwest::Client;
 use tokio::sync::{Semaphore, mpsc};
 
 use crate::clock::UtcTime;
+use crate::crl_source::shown;
 use crate::revocation::http;
 
 use super::ask::{self, TIMEOUT};
@@ -166,7 +167,7 @@ impl OcspCache {
         let count = match &answer {
             Ok(_) => &self.fetched,
             Err(why) => {
-                let responder = job.responder.as_deref().map(http::shown);
+                let responder = job.responder.as_deref().map(shown);
                 tracing::warn!(responder, "An OCSP responder gives no answer: {why}");
                 &self.failed
             }

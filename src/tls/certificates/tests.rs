@@ -44,6 +44,7 @@ fn write(directory: &TempDir, at: usize, kind: &'static Kind, names: &[&str]) ->
         private_key: path(".key"),
         staple: StapleFrom::Nowhere,
         line: 1,
+        may_be_missing: false,
     }
 }
 
@@ -110,6 +111,14 @@ fn whom_nothing_fits_is_shown_the_certificate_of_the_name() {
     let (_directory, all) = open(&[(RSA, &["first.example"]), (EC, &["a.example"])]);
     assert_eq!(chosen(&all, Some("a.example"), &OLD), "1");
     assert_eq!(chosen(&all, Some("other.example"), &[Scheme::ED25519]), "0");
+}
+
+/// They may be of anybody: one that stands in for what is still to be had has none either.
+#[test]
+fn two_certificates_without_names_are_not_for_the_same() {
+    let (_directory, all) = open(&[(RSA, &[]), (EC, &[])]);
+    assert_eq!(chosen(&all, None, &NEW), "0");
+    assert_eq!(chosen(&all, Some("a.example"), &NEW), "0");
 }
 
 /// Only those for the same names stand in for the first.

@@ -82,8 +82,13 @@ fn status(head: &str) -> u16 {
 
 impl Client {
     pub fn plain(address: SocketAddr) -> Self {
+        Self::over(connect(address).expect("a connection"))
+    }
+
+    /// Over a connection that is there already.
+    pub fn over(stream: TcpStream) -> Self {
         Self {
-            stream: Box::new(connect(address).expect("a connection")),
+            stream: Box::new(stream),
             inbox: Vec::new(),
             resumed: false,
         }
@@ -92,9 +97,14 @@ impl Client {
     /// A TLS connection that asks for `name`; an error is that of the
     /// connection or the gateway's alert.
     pub fn tls(address: SocketAddr, config: &Arc<ClientConfig>, name: &str) -> io::Result<Self> {
+        Self::tls_over(connect(address)?, config, name)
+    }
+
+    /// The same over a connection that is there already.
+    pub fn tls_over(stream: TcpStream, config: &Arc<ClientConfig>, name: &str) -> io::Result<Self> {
         let name = ServerName::try_from(name.to_owned()).expect("a name");
         let session = ClientConnection::new(config.clone(), name).expect("a session");
-        let mut stream = StreamOwned::new(session, connect(address)?);
+        let mut stream = StreamOwned::new(session, stream);
         while stream.conn.is_handshaking() {
             stream.conn.complete_io(&mut stream.sock)?;
         }

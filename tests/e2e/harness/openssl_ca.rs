@@ -64,6 +64,10 @@ pub struct Responder(Child);
 
 impl OpensslCa {
     pub fn new(directory: &Path) -> Self {
+        Self::named(directory, "authority")
+    }
+
+    pub fn named(directory: &Path, name: &str) -> Self {
         fs::create_dir_all(directory).expect("a directory");
         let write = |name, text| fs::write(directory.join(name), text).expect("a file");
         write("ca.cnf", CONFIG);
@@ -75,7 +79,7 @@ impl OpensslCa {
             directory: directory.to_owned(),
             ocsp_url: format!("http://{}/", port.expect("a port")),
         };
-        ca.run("req -x509 -newkey rsa:2048 -nodes -keyout ca.key -out ca.pem -subj /CN=authority -days 2 -extensions authority");
+        ca.run(&format!("req -x509 -newkey rsa:2048 -nodes -keyout ca.key -out ca.pem -subj /CN={name} -days 2 -extensions authority"));
         ca
     }
 
