@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use reqwest::StatusCode;
 use reqwest::header::{
-    ETAG, HeaderName, HeaderValue, IF_MODIFIED_SINCE, IF_NONE_MATCH, LAST_MODIFIED,
+    DATE, ETAG, HeaderMap, HeaderName, HeaderValue, IF_MODIFIED_SINCE, IF_NONE_MATCH, LAST_MODIFIED,
 };
 use tokio::io::AsyncReadExt as _;
 
@@ -86,10 +86,22 @@ async fn get(url: &str, previous: Option<&Loaded>) -> Result<Loaded, String> {
     if answer.status() != StatusCode::OK {
         return Err(format!("the server answers {}", answer.status().as_u16()));
     }
-    let header = |name| answer.headers().get(name).cloned();
+    let settled = is_settled(answer.headers());
+    let header = |name| answer.headers().get(name).filter(|_| settled).cloned();
     let (etag, last_modified) = (header(ETAG), header(LAST_MODIFIED));
     let bytes = http::body(answer, MAX_CRL_BYTES).await?;
     parse(bytes, previous, etag, last_modified).await
+}
+
+/// Whether what has changed since would show in the validators. Times are told to the second,
+/// and many servers make their tags of them (RFC 9110 §8.8.2.2): what was written in the second in
+/// which it was fetched may be written once more in it.
+fn is_settled(headers: &HeaderMap) -> bool {
+    let time = |name| UtcTime::parse_http(headers.get(name)?.to_str().ok()?);
+    match (headers.contains_key(LAST_MODIFIED), time(LAST_MODIFIED)) {
+        (false, _) => true,
+        (true, written) => written.is_some() && written < time(DATE),
+    }
 }
 
 impl Loaded {
