@@ -13,9 +13,6 @@ mod tests;
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
-use std::fs::File;
-use std::io::Read as _;
-use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
 use zeroize::Zeroizing;
@@ -24,6 +21,7 @@ use crate::clock::UtcTime;
 use crate::document::Document;
 use crate::key::VerifyingKey;
 use crate::names::{ConsumerName, CredentialId, PolicyName};
+use crate::private_file;
 use crate::problem::{Problems, suggestion};
 
 pub use derived::{DerivedKey, DerivedKeys};
@@ -138,7 +136,7 @@ impl CredentialStore {
     /// # Errors
     /// That others than the owner can reach it, or every mistake in it. Says nothing of secrets.
     pub fn load(file: &Path) -> Result<Self, Problems> {
-        Self::parse(file, &read_private(file)?)
+        Self::parse(file, &private_file::read(file)?)
     }
 
     /// Reads the store that `text` is; `file` is what problems call it.
@@ -288,29 +286,4 @@ pub fn check_hmac(
         true => Ok(()),
         false => Err(texts),
     }
-}
-
-/// The text of `file`, which only its owner may read, write or run: this store, or the password
-/// of another one.
-///
-/// # Errors
-/// That others than the owner can reach it, with the cure, or that it cannot be read.
-pub fn read_private(file: &Path) -> Result<Zeroizing<String>, Problems> {
-    let unreadable =
-        |error: std::io::Error| Problems::with_file(file, format!("cannot be read: {error}"));
-    let mut open = File::open(file).map_err(unreadable)?;
-    let metadata = open.metadata().map_err(unreadable)?;
-    if metadata.mode() & 0o077 != 0 {
-        let text = format!(
-            "has mode {:04o}, so others than its owner can reach the secrets; run: chmod 600 {}",
-            metadata.mode() & 0o7777,
-            file.display()
-        );
-        return Err(Problems::with_file(file, text));
-    }
-    // Room for everything at once: growing would leave copies behind that nothing zeroizes.
-    let room = usize::try_from(metadata.len()).unwrap_or(0) + 1;
-    let mut text = Zeroizing::new(String::with_capacity(room));
-    open.read_to_string(&mut text).map_err(unreadable)?;
-    Ok(text)
 }

@@ -1,9 +1,38 @@
-//! Files that only their owner may read, written whole or not at all.
+//! Files that only their owner may read: read when that is so, written whole or not at all.
 
 use std::fs::{DirBuilder, File, OpenOptions};
-use std::io::{self, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::io::{self, Read as _, Write as _};
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::Path;
+
+use zeroize::Zeroizing;
+
+use crate::problem::Problems;
+
+/// The text of a file that only its owner may read, write or run: a key, a password, a store of
+/// secrets.
+///
+/// # Errors
+/// That others than the owner can reach it, with the cure, or that it cannot be read.
+pub fn read(file: &Path) -> Result<Zeroizing<String>, Problems> {
+    let unreadable =
+        |error: std::io::Error| Problems::with_file(file, format!("cannot be read: {error}"));
+    let mut open = File::open(file).map_err(unreadable)?;
+    let metadata = open.metadata().map_err(unreadable)?;
+    if metadata.mode() & 0o077 != 0 {
+        let text = format!(
+            "has mode {:04o}, so others than its owner can reach the secrets; run: chmod 600 {}",
+            metadata.mode() & 0o7777,
+            file.display()
+        );
+        return Err(Problems::with_file(file, text));
+    }
+    // Room for everything at once: growing would leave copies behind that nothing zeroizes.
+    let room = usize::try_from(metadata.len()).unwrap_or(0) + 1;
+    let mut text = Zeroizing::new(String::with_capacity(room));
+    open.read_to_string(&mut text).map_err(unreadable)?;
+    Ok(text)
+}
 
 /// Puts a file in the place of what was there, if anything was. Its directory is made when it is
 /// missing. A reader sees the old file or the new one, and so does whoever comes after a crash.

@@ -6,6 +6,7 @@
 
 mod certificates;
 mod doors;
+mod pair;
 mod staple;
 mod verifier;
 
@@ -24,8 +25,8 @@ use crate::trust::{Trust, Trusts};
 use certificates::Certificates;
 use doors::Doors;
 
-pub use certificates::ServedCertificate;
 pub use doors::Door;
+pub use pair::{Pair, ServedCertificate};
 pub use staple::Staple;
 pub use verifier::{Seen, witnessed};
 

@@ -62,6 +62,7 @@ fn no_golden_is_left_without_its_configuration() {
 fn the_configurations_that_are_shipped_are_good() {
     for file in [
         "config/gateway.toml",
+        "config/examples/behind-api-gateway.toml",
         "config/examples/partner.toml",
         "config/examples/webhooks.toml",
     ] {

@@ -57,7 +57,7 @@ enum Command {
 }
 
 /// Which configuration.
-#[derive(Args, Clone)]
+#[derive(Args, Clone, Debug)]
 pub(crate) struct ConfigFile {
     /// The configuration.
     #[arg(

@@ -236,11 +236,7 @@ pub(super) const TLS_VERSIONS: [(&str, TlsVersion); 2] =
 fn read_certificates(table: &mut Table<'_>, base: &Path) -> Vec<CertificateFiles> {
     let tables = table.tables("certificate").into_iter();
     tables
-        .filter_map(|mut one| {
-            let staple = read_staple(&mut one, base);
-            let files = read_certificate(one, base)?;
-            Some(CertificateFiles { staple, ..files })
-        })
+        .filter_map(|one| read_certificate(one, base))
         .collect()
 }
 
@@ -253,11 +249,12 @@ pub(super) fn read_certificate(mut table: Table<'_>, base: &Path) -> Option<Cert
     let private_key = table
         .need("private_key", "name the PEM file of the certificate's key")
         .text("private_key");
+    let staple = read_staple(&mut table, base);
     table.finish();
     Some(CertificateFiles {
         chain: base.join(chain?.value),
         private_key: base.join(private_key?.value),
-        staple: StapleFrom::Nowhere,
+        staple,
         line,
         may_be_missing: false,
     })

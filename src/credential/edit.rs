@@ -11,9 +11,10 @@ use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
 
 use crate::clock::UtcTime;
-use crate::credential::{Credential, CredentialStore, Key, Secret, read_private};
+use crate::credential::{Credential, CredentialStore, Key, Secret};
 use crate::document::Document;
 use crate::names::CredentialId;
+use crate::private_file;
 use crate::problem::Problems;
 
 /// Why a store was left as it was.
@@ -49,7 +50,7 @@ pub enum EditError {
 pub fn append(file: &Path, credential: &Credential) -> Result<(), EditError> {
     let draft = Draft::open(file)?;
     let before = match file.exists() {
-        true => read_private(file)?,
+        true => private_file::read(file)?,
         false => Zeroizing::default(),
     };
     if CredentialStore::parse(file, &before)?
@@ -76,7 +77,7 @@ pub fn append(file: &Path, credential: &Credential) -> Result<(), EditError> {
 /// The store is as it was.
 pub fn retire(file: &Path, id: &str, now: UtcTime) -> Result<(), EditError> {
     let draft = Draft::open(file)?;
-    let before = read_private(file)?;
+    let before = private_file::read(file)?;
     let store = CredentialStore::parse(file, &before)?;
     let credential = store
         .find(id)

@@ -6,26 +6,28 @@
 use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
 
-use rustls::client::ResolvesClientCert;
-use rustls::pki_types::pem::PemObject as _;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::client::{ResolvesClientCert, Resumption};
+use rustls::pki_types::CertificateDer;
 use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::{ClientConfig, RootCertStore};
-use x509_parser::certificate::X509Certificate;
-use x509_parser::prelude::FromDer as _;
 
 use crate::bundle::read_bundle;
 use crate::clock::UtcTime;
-use crate::config::{CertificateFiles, TlsVersion, UpstreamTls};
-use crate::credential::read_private;
+use crate::config::{TlsVersion, UpstreamTls};
 use crate::digest::sha256;
 use crate::problem::Problems;
-use crate::tls::ServedCertificate;
+use crate::tls::{Pair, ServedCertificate};
 
 /// The TLS of one upstream.
 pub struct ClientTls {
     config: Arc<ClientConfig>,
+    /// The same for handshakes in which no session is resumed.
+    anew: Arc<ClientConfig>,
+    /// No session is resumed before this second.
+    anew_until: AtomicI64,
     server_name: String,
     shown: Option<ServedCertificate>,
     id: [u8; 32],
@@ -48,7 +50,7 @@ impl ClientTls {
         let shown = tls
             .certificate
             .as_ref()
-            .map(|files| open_shown(file, files));
+            .map(|files| Pair::open(file, files));
         let shown = shown.transpose().map_err(|found| problems.extend(found));
         let (Ok(authorities), Ok(shown)) = (authorities, shown) else {
             return Err(problems);
@@ -58,8 +60,13 @@ impl ClientTls {
             return Ok(same.clone());
         }
         let (key, served) = shown.map(|shown| (shown.key, shown.served)).unzip();
+        let config = client_config(file, tls, authorities, key)?;
+        let mut anew = config.clone();
+        anew.resumption = Resumption::disabled();
         Ok(Arc::new(Self {
-            config: Arc::new(client_config(file, tls, authorities, key)?),
+            config: Arc::new(config),
+            anew: Arc::new(anew),
+            anew_until: AtomicI64::new(0),
             server_name: tls.server_name.clone(),
             shown: served,
             id,
@@ -67,8 +74,20 @@ impl ClientTls {
     }
 
     /// What rustls needs to shake hands.
-    pub fn config(&self) -> &Arc<ClientConfig> {
-        &self.config
+    pub fn config(&self, now: UtcTime) -> &Arc<ClientConfig> {
+        match now.unix() < self.anew_until.load(Ordering::Relaxed) {
+            true => &self.anew,
+            false => &self.config,
+        }
+    }
+
+    /// Resumes no session for a while. There are targets that break a handshake off when a session
+    /// is resumed, and nothing tells that this was why: OpenSSL does it where a client certificate
+    /// is asked for and no session id context is set. Their sessions would be offered again and
+    /// again.
+    pub fn handshake_failed(&self, now: UtcTime) {
+        let until = now.plus(ANEW).unix();
+        self.anew_until.store(until, Ordering::Relaxed);
     }
 
     /// The name that the target's certificate must have.
@@ -86,6 +105,8 @@ impl ClientTls {
         self.id
     }
 }
+
+const ANEW: Duration = Duration::from_secs(60);
 
 /// Without what is secret in it.
 impl fmt::Debug for ClientTls {
@@ -144,43 +165,6 @@ fn open_authorities(
         }
     }
     problems.or_ok(authorities)
-}
-
-/// A certificate that is shown, its key, and when it ends.
-struct Shown {
-    key: CertifiedKey,
-    served: ServedCertificate,
-}
-
-/// Opens what is shown; the key must be private.
-fn open_shown(file: &Path, files: &CertificateFiles) -> Result<Shown, Problems> {
-    let pem = read_private(&files.private_key)?;
-    pair(files, pem.as_bytes()).map_err(|text| {
-        let mut problems = Problems::default();
-        problems.add(file, files.line, text);
-        problems
-    })
-}
-
-fn pair(files: &CertificateFiles, pem: &[u8]) -> Result<Shown, String> {
-    let chain = read_bundle(&files.chain)?;
-    let (name, certificate) = (files.private_key.display(), files.chain.display());
-    let (_, leaf) = X509Certificate::from_der(&chain[0])
-        .map_err(|_| format!("{certificate}: its first certificate cannot be parsed"))?;
-    let served = ServedCertificate {
-        chain: files.chain.clone(),
-        not_before: UtcTime::from_unix(leaf.validity().not_before.timestamp()),
-        not_after: UtcTime::from_unix(leaf.validity().not_after.timestamp()),
-    };
-    let key = PrivateKeyDer::from_pem_slice(pem)
-        .map_err(|e| format!("{name}: holds no private key that can be read: {e}"))?;
-    let signer = rustls::crypto::aws_lc_rs::sign::any_supported_type(&key)
-        .map_err(|e| format!("{name}: the private key is of no supported kind: {e}"))?;
-    let key = CertifiedKey::new(chain, signer);
-    match key.keys_match() {
-        Ok(()) => Ok(Shown { key, served }),
-        Err(e) => Err(format!("{name}: is not the key of {certificate}: {e}")),
-    }
 }
 
 fn id_of(

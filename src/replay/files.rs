@@ -9,8 +9,8 @@ use zeroize::Zeroizing;
 
 use crate::bundle::read_bundle;
 use crate::config::ReplayStore;
-use crate::credential::read_private;
 use crate::digest::sha256;
+use crate::private_file;
 use crate::problem::Problems;
 
 /// What the files of a store hold.
@@ -54,7 +54,7 @@ impl Files {
 
 /// The password in `file`, without the end of its line.
 fn read_password(file: &Path) -> Result<Zeroizing<String>, Problems> {
-    let text = read_private(file)?;
+    let text = private_file::read(file)?;
     let password = Zeroizing::new(text.trim_end_matches(['\r', '\n']).to_owned());
     match password.is_empty() || password.contains(['\r', '\n']) {
         false => Ok(password),

@@ -14,10 +14,13 @@ use std::sync::{Mutex, PoisonError};
 use bytes::Bytes;
 use rustls_pki_types::CertificateRevocationListDer;
 use rustls_pki_types::pem::PemObject as _;
+use x509_parser::prelude::FromDer as _;
+use x509_parser::x509::X509Name;
 
 use crate::clock::UtcTime;
 use crate::digest::sha256;
 
+use super::certificate::Certificate;
 use super::der::{
     GENERALIZED_TIME, INTEGER, NotDer, Reader, SEQUENCE, SERIAL_BYTES, Signed, UTC_TIME,
     constructed,
@@ -174,6 +177,21 @@ impl Crl {
             judged.push((key, is_good));
         }
         is_good
+    }
+
+    /// Whether `authority` has published it: by name, by key, and as one that may.
+    pub fn is_by(&self, authority: &Certificate<'_>) -> bool {
+        *self.issuer == *authority.subject()
+            && authority.may_sign_crls()
+            && self.verify_by(authority.spki())
+    }
+
+    /// Its issuer's name, to be shown: `CN=authority`.
+    pub fn issuer_name(&self) -> String {
+        match X509Name::from_der(&self.issuer) {
+            Ok((_, name)) => name.to_string(),
+            Err(_) => "a name that cannot be read".to_owned(),
+        }
     }
 
     /// How many serial numbers are on it.

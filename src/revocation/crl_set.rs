@@ -60,11 +60,13 @@ impl CrlSet {
         self.by_issuer.values().flatten()
     }
 
-    /// Finds out which lists `issuer` has signed, so that nobody who asks later waits for that.
-    pub fn prepare(&self, issuer: &Certificate<'_>) {
-        for list in self.by_issuer.get(issuer.subject()).into_iter().flatten() {
-            list.verify_by(issuer.spki());
-        }
+    /// The lists that none of `authorities` has signed: nobody's, or of authorities that callers
+    /// bring along. Checks all signatures, so that none of these authorities' lists has to be
+    /// hashed while a caller waits.
+    pub fn not_by(&self, authorities: &[Certificate<'_>]) -> Vec<&Arc<Crl>> {
+        self.lists()
+            .filter(|list| !authorities.iter().any(|authority| list.is_by(authority)))
+            .collect()
     }
 
     /// What the lists say of `subject`, which `issuer` has signed. A list stays good for

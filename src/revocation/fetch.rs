@@ -93,15 +93,16 @@ async fn get(url: &str, previous: Option<&Loaded>) -> Result<Loaded, String> {
     parse(bytes, previous, etag, last_modified).await
 }
 
-/// Whether what has changed since would show in the validators. Times are told to the second,
-/// and many servers make their tags of them (RFC 9110 §8.8.2.2): what was written in the second in
-/// which it was fetched may be written once more in it.
+/// Whether the validators tell what was sent from what comes later. Times are in whole seconds,
+/// many servers make their tags of them, and a list may be published twice in one (RFC 9110
+/// §8.8.2.2).
 fn is_settled(headers: &HeaderMap) -> bool {
-    let time = |name| UtcTime::parse_http(headers.get(name)?.to_str().ok()?);
-    match (headers.contains_key(LAST_MODIFIED), time(LAST_MODIFIED)) {
-        (false, _) => true,
-        (true, written) => written.is_some() && written < time(DATE),
-    }
+    let time = |value: &HeaderValue| UtcTime::parse_http(value.to_str().ok()?);
+    let Some(modified) = headers.get(LAST_MODIFIED) else {
+        return true;
+    };
+    let sent = headers.get(DATE).and_then(time);
+    time(modified).is_some_and(|at| Some(at.plus(Duration::from_secs(1))) < sent)
 }
 
 impl Loaded {
@@ -140,4 +141,27 @@ async fn parse(
         etag,
         last_modified,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_date_counts_only_when_nothing_newer_can_have_the_same() {
+        let settled = |modified: &'static str, sent: &'static str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(LAST_MODIFIED, HeaderValue::from_static(modified));
+            headers.insert(DATE, HeaderValue::from_static(sent));
+            is_settled(&headers)
+        };
+        let modified = "Sun, 06 Nov 1994 08:49:37 GMT";
+        assert!(!settled(modified, modified));
+        assert!(!settled(modified, "Sun, 06 Nov 1994 08:49:38 GMT"));
+        assert!(settled(modified, "Sun, 06 Nov 1994 08:49:39 GMT"));
+        assert!(!settled(modified, "today"));
+        assert!(!settled("yesterday", modified));
+        // A tag without a time is the server's own matter.
+        assert!(is_settled(&HeaderMap::new()));
+    }
 }

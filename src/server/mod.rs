@@ -141,8 +141,8 @@ async fn serve(
         admin,
     });
     let mut fresh = refresh::start(state.clone());
-    stapling::start(state.clone());
     let mut issued = acme::start(state.clone());
+    stapling::start(state.clone());
     loop {
         tokio::select! {
             Some(news) = fresh.recv() => refresh::publish(&state, news).await,

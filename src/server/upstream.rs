@@ -14,6 +14,7 @@ use pingora_core::upstreams::peer::Peer;
 use pingora_core::{Error, ErrorType, Result};
 use tokio_rustls::TlsConnector;
 
+use crate::clock::UtcTime;
 use crate::integration::ClientTls;
 
 /// Makes connections that Pingora's own connectors cannot make.
@@ -73,9 +74,14 @@ async fn connect<P: Peer>(peer: &P) -> Result<Stream> {
     let Some(tls) = tls_of(&socket) else {
         return Error::e_explain(ErrorType::InternalError, "the peer has no TLS");
     };
-    let connector = TlsConnector::from(tls.config().clone());
-    let stream = handshake(&connector, tls.server_name(), socket).await?;
-    Ok(Box::new(stream))
+    let connector = TlsConnector::from(tls.config(UtcTime::now()).clone());
+    match handshake(&connector, tls.server_name(), socket).await {
+        Ok(stream) => Ok(Box::new(stream)),
+        Err(error) => {
+            tls.handshake_failed(UtcTime::now());
+            Err(error)
+        }
+    }
 }
 
 /// The TLS that the dialler has handed on.

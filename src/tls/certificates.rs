@@ -9,31 +9,16 @@ use std::sync::Arc;
 use rcgen::{CertificateParams, KeyPair};
 use rustls::crypto::aws_lc_rs::sign::any_supported_type;
 use rustls::pki_types::PrivateKeyDer;
-use rustls::pki_types::pem::PemObject;
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 use rustls::{SignatureAlgorithm, SignatureScheme};
-use x509_parser::certificate::X509Certificate;
-use x509_parser::extensions::GeneralName;
-use x509_parser::prelude::FromDer as _;
 
-use crate::bundle::read_bundle;
 use crate::clock::UtcTime;
 use crate::config::CertificateFiles;
 use crate::problem::Problems;
 
+use super::pair::{Pair, ServedCertificate, describe};
 use super::staple::Staple;
-
-/// One certificate that the gateway shows: a listener to callers, or an `http_proxy` to targets.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ServedCertificate {
-    /// The file it came from.
-    pub chain: std::path::PathBuf,
-    /// The first second of its validity.
-    pub not_before: UtcTime,
-    /// The last second of its validity.
-    pub not_after: UtcTime,
-}
 
 /// All of them, by name.
 #[derive(Debug)]
@@ -72,9 +57,9 @@ impl Certificates {
         let mut opened = Vec::new();
         let before = previous.map_or(&[][..], |previous| &previous.staples);
         for entry in files {
-            match open_one(entry, before) {
+            match open_one(file, entry, before) {
                 Ok(found) => opened.push(Arc::new(found)),
-                Err(text) => problems.add(file, entry.line, text),
+                Err(found) => problems.extend(found),
             }
         }
         match opened.is_empty() {
@@ -158,7 +143,7 @@ fn stand_in(files: &CertificateFiles) -> Result<Opened, String> {
     let certificate = params.self_signed(&key).map_err(failed)?;
     let key = PrivateKeyDer::Pkcs8(key.serialize_der().into());
     let signer = any_supported_type(&key).map_err(|e| e.to_string())?;
-    let (served, _) = describe(files, certificate.der())?;
+    let (served, _) = describe(&files.chain, certificate.der())?;
     Ok(Opened {
         served,
         key: Arc::new(CertifiedKey::new(vec![certificate.der().clone()], signer)),
@@ -167,50 +152,28 @@ fn stand_in(files: &CertificateFiles) -> Result<Opened, String> {
     })
 }
 
-fn open_one(files: &CertificateFiles, before: &[Arc<Staple>]) -> Result<Opened, String> {
+fn open_one(
+    config: &Path,
+    files: &CertificateFiles,
+    before: &[Arc<Staple>],
+) -> Result<Opened, Problems> {
+    let noted = |text: String| {
+        let mut problems = Problems::default();
+        problems.add(config, files.line, text);
+        problems
+    };
     if files.may_be_missing && !files.chain.exists() {
-        return stand_in(files);
+        return stand_in(files).map_err(noted);
     }
-    let chain = read_bundle(&files.chain)?;
-    let name = files.private_key.display();
-    let key = PrivateKeyDer::from_pem_file(&files.private_key)
-        .map_err(|e| format!("{name}: holds no private key that can be read: {e}"))?;
-    let signer = any_supported_type(&key)
-        .map_err(|e| format!("{name}: the private key is of no supported kind: {e}"))?;
-    let (served, names) = describe(files, &chain[0])?;
-    let key = Arc::new(CertifiedKey::new(chain, signer));
-    key.keys_match()
-        .map_err(|e| format!("{name}: is not the key of {}: {e}", files.chain.display()))?;
+    let Pair { key, served, names } = Pair::open(config, files)?;
+    let key = Arc::new(key);
+    let staple = Staple::open(files, &key, before, UtcTime::now()).map_err(noted)?;
     Ok(Opened {
         served,
-        staple: Staple::open(files, &key, before, UtcTime::now())?.map(Arc::new),
+        staple: staple.map(Arc::new),
         key,
         names,
     })
-}
-
-fn describe(
-    files: &CertificateFiles,
-    leaf: &[u8],
-) -> Result<(ServedCertificate, Vec<String>), String> {
-    let chain = files.chain.display();
-    let (_, leaf) = X509Certificate::from_der(leaf)
-        .map_err(|_| format!("{chain}: its first certificate cannot be parsed"))?;
-    let names = leaf.subject_alternative_name().ok().flatten();
-    let names = names
-        .iter()
-        .flat_map(|names| &names.value.general_names)
-        .filter_map(|name| match name {
-            GeneralName::DNSName(name) => Some(name.to_ascii_lowercase()),
-            _ => None,
-        })
-        .collect();
-    let served = ServedCertificate {
-        chain: files.chain.clone(),
-        not_before: UtcTime::from_unix(leaf.validity().not_before.timestamp()),
-        not_after: UtcTime::from_unix(leaf.validity().not_after.timestamp()),
-    };
-    Ok((served, names))
 }
 
 #[cfg(test)]

@@ -52,10 +52,13 @@ impl Revocation {
         let lists: Vec<&List> = lists.collect();
         let crls = lists.iter().flat_map(|list| list.crls().iter().cloned());
         let crls = CrlSet::new(crls.collect());
-        for authority in authorities.iter() {
-            if let Ok(authority) = Certificate::read(&authority.der) {
-                crls.prepare(&authority);
-            }
+        let authorities = authorities.iter();
+        let authorities = authorities.filter_map(|one| Certificate::read(&one.der).ok());
+        for list in crls.not_by(&authorities.collect::<Vec<_>>()) {
+            tracing::warn!(
+                ?list,
+                "No authority of the trust store has signed a revocation list; it counts only for authorities that callers bring along."
+            );
         }
         Self {
             settings: settings.clone(),

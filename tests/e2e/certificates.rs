@@ -475,12 +475,12 @@ fn a_key_that_others_can_read_or_that_is_another_certificates_is_told() {
         "{}",
         text(&checked.stderr)
     );
-    let store = directory.path().join("credentials.toml");
-    fs::set_permissions(&store, fs::Permissions::from_mode(0o644)).unwrap();
-    let checked = run(PROGRAM, &["check", "--config", &file]);
-    assert!(
-        text(&checked.stderr).contains("chmod 600"),
-        "{}",
-        text(&checked.stderr)
-    );
+    for secret in ["credentials.toml", "server.key"] {
+        let secret = directory.path().join(secret);
+        fs::set_permissions(&secret, fs::Permissions::from_mode(0o644)).unwrap();
+        let checked = run(PROGRAM, &["check", "--config", &file]);
+        let said = text(&checked.stderr);
+        let cure = format!("chmod 600 {}", secret.display());
+        assert!(said.contains(&cure), "{said}");
+    }
 }

@@ -2,11 +2,16 @@
 //! the certificate that it was told of and no other; sessions are resumed and connections kept.
 
 use std::fs;
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpListener};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::{ServerConfig, ServerConnection, StreamOwned};
 use tempfile::{TempDir, tempdir};
 
 use crate::harness::client::{Answer, Client};
@@ -16,7 +21,7 @@ use crate::harness::pki::Authority;
 use crate::harness::{run, text, wait_for};
 
 /// `certificate` is the name of a pair in the directory of the test.
-fn config(nginx: &GuardedNginx, certificate: Option<&str>, more: &str) -> String {
+fn config(target: SocketAddr, certificate: Option<&str>, more: &str) -> String {
     let shown = certificate.map_or(String::new(), |name| {
         format!(", certificate = {{ chain = \"{name}.pem\", private_key = \"{name}.key\" }}")
     });
@@ -36,7 +41,7 @@ type = "http_proxy"
 targets = ["{}"]
 tls = {{ ca = ["private-ca.pem"], server_name = "origin.internal"{shown}{more} }}
 "#,
-        nginx.address
+        target
     )
 }
 
@@ -144,7 +149,7 @@ fn nginx_lets_in_the_certificate_that_it_was_told_of_and_no_other() {
         make_lookalikes(directory.path());
         certificates("new-client", &directory.path().join("other"), &[]);
         let nginx = GuardedNginx::start(directory.path(), &home, &only(protocol));
-        let of = |certificate| config(&nginx, certificate, "");
+        let of = |certificate| config(nginx.address, certificate, "");
         let gateway = Gateway::start(directory.path(), &of(Some("gateway/client")));
         let answer = ask(&gateway);
         assert_eq!(answer.status, 200);
@@ -177,7 +182,7 @@ fn the_second_lock_holds_by_itself() {
     let nginx = GuardedNginx::start(directory.path(), &home, "");
     let gateway = Gateway::start(
         directory.path(),
-        &config(&nginx, Some("gateway/client"), ""),
+        &config(nginx.address, Some("gateway/client"), ""),
     );
     assert_eq!(ask(&gateway).status, 403);
 }
@@ -188,7 +193,7 @@ fn connections_are_kept_and_told_apart_by_what_was_shown() {
         let (directory, home) = stage();
         certificates("new-client", &home, &[]);
         let nginx = GuardedNginx::start(directory.path(), &home, &only(protocol));
-        let of = |certificate| config(&nginx, Some(certificate), "");
+        let of = |certificate| config(nginx.address, Some(certificate), "");
         let gateway = Gateway::start(directory.path(), &of("gateway/client"));
         // On one connection: the next request is read when the upstream's has gone to the pool.
         let mut client = Client::plain(gateway.address("public"));
@@ -220,7 +225,7 @@ fn sessions_are_resumed_for_as_long_as_the_trust_is_the_same() {
         // A connection for each request.
         let more = only(protocol) + "keepalive_timeout 0; ssl_session_cache shared:all:1m;";
         let nginx = GuardedNginx::start(directory.path(), &home, &more);
-        let of = |certificate| config(&nginx, Some(certificate), "");
+        let of = |certificate| config(nginx.address, Some(certificate), "");
         let gateway = Gateway::start(directory.path(), &of("gateway/client"));
         let ask = || assert_eq!(ask(&gateway).status, 200);
         (0..3).for_each(|_| ask());
@@ -242,6 +247,63 @@ fn sessions_are_resumed_for_as_long_as_the_trust_is_the_same() {
     }
 }
 
+/// A target that breaks off when a session is resumed, and says so in no way. Counts how often.
+fn unforgiving_target(directory: &Path) -> (SocketAddr, Arc<AtomicUsize>) {
+    let file = |end| directory.join(format!("origin.{end}"));
+    let chain = CertificateDer::pem_file_iter(file("pem")).unwrap();
+    let chain = chain.map(Result::unwrap).collect();
+    let key = PrivateKeyDer::from_pem_file(file("key")).unwrap();
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let config = ServerConfig::builder_with_provider(provider)
+        .with_protocol_versions(&[&rustls::version::TLS13])
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(chain, key)
+        .unwrap();
+    let config = Arc::new(config);
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let count = Arc::new(AtomicUsize::new(0));
+    let counted = count.clone();
+    std::thread::spawn(move || {
+        for socket in listener.incoming().map_while(Result::ok) {
+            let mut hello = [0; 4096];
+            let length = socket.peek(&mut hello).unwrap_or_default();
+            // RFC 8446 §4.2.11: pre_shared_key is the last extension.
+            let resumes = (0..length.saturating_sub(4)).any(|at| {
+                let rest = usize::from(u16::from_be_bytes([hello[at + 2], hello[at + 3]]));
+                hello[at..at + 2] == [0, 41] && at + 4 + rest == length
+            });
+            if resumes {
+                counted.fetch_add(1, Ordering::SeqCst);
+                continue;
+            }
+            let session = ServerConnection::new(config.clone()).unwrap();
+            let mut stream = StreamOwned::new(session, socket);
+            if stream.read(&mut [0; 1000]).is_ok_and(|length| length > 0) {
+                let answer = b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nok";
+                let _ = stream.write_all(answer);
+                stream.conn.send_close_notify();
+                let _ = stream.flush();
+            }
+        }
+    });
+    (address, count)
+}
+
+#[test]
+fn a_target_that_bears_no_resumed_session_is_spoken_to_anew() {
+    let (directory, _) = stage();
+    let (address, broken_off) = unforgiving_target(directory.path());
+    let gateway = Gateway::start(directory.path(), &config(address, None, ""));
+    for method in ["GET", "GET", "GET", "POST"] {
+        let mut client = Client::plain(gateway.address("public"));
+        let answer = client.ask(&format!("{method} /x HTTP/1.1\r\nHost: localhost\r\n\r\n"));
+        assert_eq!(answer.status, 200, "{method}");
+    }
+    assert_eq!(broken_off.load(Ordering::SeqCst), 1);
+}
+
 /// nginx forgets its sessions when it reloads what it accepts, or this would not be a lock.
 #[test]
 fn what_nginx_accepts_no_more_is_refused_on_resumed_sessions_too() {
@@ -259,7 +321,7 @@ fn what_nginx_accepts_no_more_is_refused_on_resumed_sessions_too() {
             );
         let nginx = GuardedNginx::start(directory.path(), &home, &more);
         let certificate = Some("gateway/client");
-        let gateway = Gateway::start(directory.path(), &config(&nginx, certificate, ""));
+        let gateway = Gateway::start(directory.path(), &config(nginx.address, certificate, ""));
         (0..2).for_each(|_| assert_eq!(ask(&gateway).status, 200));
         assert!(nginx.seen_all(2)[1].resumed, "{protocol} {tickets}");
         // The second lock stays open: this is about the first.
@@ -278,7 +340,7 @@ fn a_certificate_is_rotated_without_a_failed_request() {
     let nginx = GuardedNginx::start(directory.path(), &home, "");
     let gateway = Gateway::start(
         directory.path(),
-        &config(&nginx, Some("gateway/client"), ""),
+        &config(nginx.address, Some("gateway/client"), ""),
     );
     let (before, after) = (home.join("client.pem"), home.join("next.pem"));
     let (before, after) = (fingerprint(&before), fingerprint(&after));
@@ -322,7 +384,7 @@ fn the_end_of_the_certificate_that_is_shown_is_told_and_warned_of() {
     let (directory, home) = stage();
     certificates("new-client", &home, &["--days", "3"]);
     let nginx = GuardedNginx::start(directory.path(), &home, "");
-    let of = |certificate| config(&nginx, certificate, "");
+    let of = |certificate| config(nginx.address, certificate, "");
     let gateway = Gateway::start(directory.path(), &of(Some("gateway/client")));
     let metric = "countersign_upstream_certificate_expiry_timestamp_seconds";
     let warned = || gateway.said().iter().any(|line| line.contains("ends soon"));
@@ -344,7 +406,11 @@ fn the_end_of_the_certificate_that_is_shown_is_told_and_warned_of() {
 fn a_target_of_an_older_version_than_the_lowest_is_not_spoken_to() {
     let (directory, home) = stage();
     let nginx = GuardedNginx::start(directory.path(), &home, &only("TLSv1.2"));
-    let config = config(&nginx, Some("gateway/client"), ", min_version = \"1.3\"");
+    let config = config(
+        nginx.address,
+        Some("gateway/client"),
+        ", min_version = \"1.3\"",
+    );
     let gateway = Gateway::start(directory.path(), &config);
     let answer = ask(&gateway);
     assert_eq!(
@@ -360,7 +426,10 @@ fn a_key_must_be_private_and_fit_its_certificate() {
     let nginx = GuardedNginx::start(directory.path(), &home, "");
     write_store(directory.path());
     let check = |certificate: &str| {
-        write_config(directory.path(), &config(&nginx, Some(certificate), ""));
+        write_config(
+            directory.path(),
+            &config(nginx.address, Some(certificate), ""),
+        );
         let file = directory.path().join("gateway.toml").display().to_string();
         let done = run(PROGRAM, &["check", "--config", &file]);
         (done.status.code(), text(&done.stdout) + &text(&done.stderr))

@@ -1,14 +1,15 @@
-//! `certificates`: the gateway's own client certificates, by which an upstream knows it.
-//! In: a directory. Out: the directory changed, and what the operator does next.
+//! `certificates`: what the gateway would make of a caller's, and its own client certificates, by
+//! which an upstream knows it.
 
 mod directory;
+mod explain;
 mod new_client;
 mod rotate_client;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-/// Make and rotate the certificates by which upstreams know the gateway
+/// Explain a caller's certificate; make and rotate those by which upstreams know the gateway
 ///
 /// One directory holds them: `client.pem` and `client.key` are what the gateway shows (`certificate`
 /// in `tls` of an `http_proxy`), `next.pem` and `next.key` what it will show, and `accepted.pem` is
@@ -19,6 +20,11 @@ use std::process::ExitCode;
 /// that serves `rotate-client --drop-old` and carry them over again.
 #[derive(Debug, clap::Subcommand)]
 pub(super) enum Command {
+    /// Tell what the gateway would make of a caller's certificate, and why
+    ///
+    /// Asks whom a handshake asks: the trust store of the door, its lists of revoked certificates
+    /// and its responders. The code is 1 when the certificate would not be believed.
+    Explain(explain::Options),
     /// Make a client certificate: the first one, or the next
     ///
     /// Self-signed, without extensions, as those that API Gateway generates. An upstream accepts
@@ -44,6 +50,7 @@ struct Place {
 /// That the command could not do its work.
 pub(super) fn run(command: &Command) -> anyhow::Result<ExitCode> {
     let said = match command {
+        Command::Explain(options) => return explain::run(options),
         Command::NewClient(options) => new_client::make(options)?,
         Command::RotateClient(options) => rotate_client::rotate(options)?,
     };

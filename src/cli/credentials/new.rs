@@ -13,6 +13,7 @@ use crate::clock::UtcTime;
 use crate::config::{Config, Consumer};
 use crate::credential::{self, Credential, CredentialStore, Key, MAX_LIVE, Secret};
 use crate::names::CredentialId;
+use crate::private_file;
 use crate::problem::suggestion;
 
 use super::{Answer, Scheme, wrong_or};
@@ -83,7 +84,7 @@ pub(super) fn create(
 /// as the credential store must.
 fn import_secret(path: &Path) -> anyhow::Result<Result<Secret, String>> {
     let text = match path.as_os_str() == "-" {
-        false => match credential::read_private(path) {
+        false => match private_file::read(path) {
             Ok(text) => text,
             Err(problems) => return Ok(Err(problems.to_string())),
         },

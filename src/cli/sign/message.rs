@@ -8,8 +8,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use crate::config::Rfc9421Demand;
-use crate::credential::{Key, read_private};
+use crate::credential::Key;
 use crate::key::{Algorithm, SigningKey, VerifyingKey};
+use crate::private_file;
 use crate::signature::rfc9421::{
     DigestAlgorithm, SigningRequest, components, sign as sign_message,
 };
@@ -85,7 +86,7 @@ fn covered(
 
 /// PEM, a JWK, or else a secret on a line.
 fn read_key(file: &Path, algorithm: Algorithm) -> anyhow::Result<SigningKey> {
-    let text = read_private(file)?;
+    let text = private_file::read(file)?;
     let key = match text.trim_start() {
         pem if pem.starts_with("-----BEGIN ") => SigningKey::from_pem(Some(algorithm), pem),
         jwk if jwk.starts_with('{') => SigningKey::from_jwk(Some(algorithm), jwk),

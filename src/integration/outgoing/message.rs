@@ -9,8 +9,8 @@ use base64::engine::general_purpose::STANDARD;
 
 use crate::clock::UtcTime;
 use crate::config::OutgoingRfc9421;
-use crate::credential::read_private;
 use crate::key::SigningKey;
+use crate::private_file;
 use crate::problem::Problems;
 use crate::signature::rfc9421::{SigningRequest, sign};
 
@@ -36,7 +36,7 @@ const ALWAYS: [&str; 4] = ["@method", "@authority", "@path", "@query"];
 
 impl MessageSigner {
     pub(super) fn open(file: &Path, settings: &OutgoingRfc9421) -> Result<Self, Problems> {
-        let pem = read_private(&settings.private_key)?;
+        let pem = private_file::read(&settings.private_key)?;
         let key = SigningKey::from_pem(settings.algorithm, &pem).map_err(|why| {
             let mut problems = Problems::default();
             let text = format!("private_key {}: {why}", settings.private_key.display());

@@ -167,3 +167,22 @@ fn a_number_on_a_list_of_another_distribution_point_is_revoked() {
         CrlStatus::Revoked
     );
 }
+
+#[test]
+fn a_list_that_no_authority_of_a_store_has_signed_is_told() {
+    let (authority, namesake) = (Authority::usual(), Authority::usual());
+    let silent = Authority::new(&[KeyUsagePurpose::KeyCertSign]);
+    let lists = [&authority, &namesake, &silent].map(|one| Draft::new().list(one));
+    let set = CrlSet::new(lists.to_vec());
+    let of = |all: &[&Authority]| {
+        let all: Vec<_> = all.iter().map(|one| one.certificate()).collect();
+        let not_by = set.not_by(&all);
+        lists
+            .each_ref()
+            .map(|list| not_by.iter().any(|one| Arc::ptr_eq(one, list)))
+    };
+    assert_eq!(of(&[]), [true, true, true]);
+    assert_eq!(of(&[&authority, &silent]), [false, true, true]);
+    assert_eq!(of(&[&authority, &namesake]), [false, false, true]);
+    assert_eq!(lists[0].issuer_name(), "CN=authority");
+}

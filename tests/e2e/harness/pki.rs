@@ -1,6 +1,7 @@
 //! Certificates for a test: an authority and what it issues, as PEM files in one directory.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use rcgen::{
@@ -56,7 +57,7 @@ impl Authority {
     /// Lets the authority's own certificate be shown by a client: its key beside it.
     pub fn with_key(self, name: &str) -> Self {
         let file = self.directory.join(format!("{name}.key"));
-        fs::write(file, self.issuer.key().serialize_pem()).expect("a file");
+        write_private(&file, &self.issuer.key().serialize_pem());
         self
     }
 
@@ -98,6 +99,12 @@ impl Authority {
         let certificate = params.signed_by(&key, &self.issuer).expect("a certificate");
         let file = |end| self.directory.join(format!("{name}.{end}"));
         fs::write(file("pem"), certificate.pem() + chain).expect("a file");
-        fs::write(file("key"), key.serialize_pem()).expect("a file");
+        write_private(&file("key"), &key.serialize_pem());
     }
+}
+
+/// A file that only its owner may read, as the gateway wants it.
+pub fn write_private(file: &Path, text: &str) {
+    fs::write(file, text).expect("a file");
+    fs::set_permissions(file, fs::Permissions::from_mode(0o600)).expect("a mode");
 }
