@@ -9,6 +9,7 @@ mod openssl_ca;
 use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use countersign::clock::UtcTime;
@@ -136,6 +137,28 @@ fn what_has_not_changed_is_not_fetched_again() {
     let source = CrlSource::Url(serve(move |_| http("200 OK", "", &list)));
     let third = wait(load(&source, Some(&second))).unwrap();
     assert!(Arc::ptr_eq(&first.crls[0], &third.crls[0]));
+}
+
+/// Another list may have been written in the same second, and would be told by the same time.
+#[test]
+fn a_list_of_the_second_in_which_it_was_fetched_is_fetched_again() {
+    let (_directory, ca) = with_two();
+    let list = std::fs::read(ca.publish()).unwrap();
+    for (seconds, asks) in [("07", false), ("08", false), ("09", true)] {
+        let dates = format!(
+            "last-modified: Sun, 30 Aug 2015 12:36:07 GMT\r\ndate: Sun, 30 Aug 2015 12:36:{seconds} GMT\r\netag: \"7\"\r\n"
+        );
+        let (served, conditions) = (list.clone(), Arc::new(AtomicUsize::new(0)));
+        let counted = conditions.clone();
+        let source = CrlSource::Url(serve(move |request| {
+            let conditional = request.contains("if-none-match") && request.contains("if-modified");
+            counted.fetch_add(usize::from(conditional), Ordering::Relaxed);
+            http("200 OK", &dates, &served)
+        }));
+        let first = wait(load(&source, None)).unwrap();
+        wait(load(&source, Some(&first))).unwrap();
+        assert_eq!(conditions.load(Ordering::Relaxed), usize::from(asks));
+    }
 }
 
 #[test]

@@ -86,20 +86,23 @@ async fn get(url: &str, previous: Option<&Loaded>) -> Result<Loaded, String> {
     if answer.status() != StatusCode::OK {
         return Err(format!("the server answers {}", answer.status().as_u16()));
     }
-    let etag = answer.headers().get(ETAG).cloned();
-    let last_modified = lasting_date(answer.headers());
+    let settled = is_settled(answer.headers());
+    let header = |name| answer.headers().get(name).filter(|_| settled).cloned();
+    let (etag, last_modified) = (header(ETAG), header(LAST_MODIFIED));
     let bytes = http::body(answer, MAX_CRL_BYTES).await?;
     parse(bytes, previous, etag, last_modified).await
 }
 
-/// When what was sent was last modified, if that tells it from what comes later: it is in whole
-/// seconds, and a list may be published twice in one (RFC 9110 §8.8.2.2).
-fn lasting_date(headers: &HeaderMap) -> Option<HeaderValue> {
-    let modified = headers.get(LAST_MODIFIED)?;
+/// Whether the validators tell what was sent from what comes later. Times are in whole seconds,
+/// many servers make their tags of them, and a list may be published twice in one (RFC 9110
+/// §8.8.2.2).
+fn is_settled(headers: &HeaderMap) -> bool {
     let time = |value: &HeaderValue| UtcTime::parse_http(value.to_str().ok()?);
-    let sent = time(headers.get(DATE)?)?;
-    let settled = time(modified)?.plus(Duration::from_secs(1)) < sent;
-    settled.then(|| modified.clone())
+    let Some(modified) = headers.get(LAST_MODIFIED) else {
+        return true;
+    };
+    let sent = headers.get(DATE).and_then(time);
+    time(modified).is_some_and(|at| Some(at.plus(Duration::from_secs(1))) < sent)
 }
 
 impl Loaded {
@@ -146,17 +149,19 @@ mod tests {
 
     #[test]
     fn a_date_counts_only_when_nothing_newer_can_have_the_same() {
-        let date = |modified: &'static str, sent: &'static str| {
+        let settled = |modified: &'static str, sent: &'static str| {
             let mut headers = HeaderMap::new();
             headers.insert(LAST_MODIFIED, HeaderValue::from_static(modified));
             headers.insert(DATE, HeaderValue::from_static(sent));
-            lasting_date(&headers).is_some()
+            is_settled(&headers)
         };
         let modified = "Sun, 06 Nov 1994 08:49:37 GMT";
-        assert!(!date(modified, modified));
-        assert!(!date(modified, "Sun, 06 Nov 1994 08:49:38 GMT"));
-        assert!(date(modified, "Sun, 06 Nov 1994 08:49:39 GMT"));
-        assert!(!date(modified, "today"));
-        assert!(!date("yesterday", modified));
+        assert!(!settled(modified, modified));
+        assert!(!settled(modified, "Sun, 06 Nov 1994 08:49:38 GMT"));
+        assert!(settled(modified, "Sun, 06 Nov 1994 08:49:39 GMT"));
+        assert!(!settled(modified, "today"));
+        assert!(!settled("yesterday", modified));
+        // A tag without a time is the server's own matter.
+        assert!(is_settled(&HeaderMap::new()));
     }
 }

@@ -7,12 +7,11 @@ use std::path::Path;
 use std::sync::Arc;
 
 use rcgen::{CertificateParams, KeyPair};
-use rustls::SignatureAlgorithm;
-use rustls::SignatureScheme;
 use rustls::crypto::aws_lc_rs::sign::any_supported_type;
 use rustls::pki_types::PrivateKeyDer;
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
+use rustls::{SignatureAlgorithm, SignatureScheme};
 
 use crate::clock::UtcTime;
 use crate::config::CertificateFiles;
@@ -72,7 +71,10 @@ impl Certificates {
     fn of(opened: &[Arc<Opened>]) -> Self {
         let mut ordered = opened.to_vec();
         ordered.sort_by_key(|one| one.key.key.algorithm() == SignatureAlgorithm::RSA);
-        let same = |one: &&Arc<Opened>| one.names == opened[0].names;
+        let first = &opened[0];
+        let same = |one: &&Arc<Opened>| {
+            Arc::ptr_eq(one, first) || (!one.names.is_empty() && one.names == first.names)
+        };
         let mut certificates = Self {
             served: opened.iter().map(|one| one.served.clone()).collect(),
             staples: opened.iter().filter_map(|one| one.staple.clone()).collect(),

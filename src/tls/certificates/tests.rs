@@ -113,6 +113,14 @@ fn whom_nothing_fits_is_shown_the_certificate_of_the_name() {
     assert_eq!(chosen(&all, Some("other.example"), &[Scheme::ED25519]), "0");
 }
 
+/// They may be of anybody: one that stands in for what is still to be had has none either.
+#[test]
+fn two_certificates_without_names_are_not_for_the_same() {
+    let (_directory, all) = open(&[(RSA, &[]), (EC, &[])]);
+    assert_eq!(chosen(&all, None, &NEW), "0");
+    assert_eq!(chosen(&all, Some("a.example"), &NEW), "0");
+}
+
 /// Only those for the same names stand in for the first.
 #[test]
 fn a_certificate_of_another_name_does_not_answer_for_the_first() {
