@@ -27,6 +27,7 @@ mod outgoing;
 mod paths;
 mod principals;
 mod proxy_protocol;
+mod recipes;
 mod replay;
 mod replayed;
 mod revocation;
