@@ -1,4 +1,5 @@
-use std::fs;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt as _;
 
 use rcgen::{CertificateParams, KeyPair, SignatureAlgorithm as Kind};
 use rustls::SignatureScheme as Scheme;
@@ -39,6 +40,7 @@ fn write(directory: &TempDir, at: usize, kind: &'static Kind, names: &[&str]) ->
     let path = |end: &str| directory.path().join(format!("{at}{end}"));
     fs::write(path(""), certificate.pem()).unwrap();
     fs::write(path(".key"), key.serialize_pem()).unwrap();
+    fs::set_permissions(path(".key"), Permissions::from_mode(0o600)).unwrap();
     CertificateFiles {
         chain: path(""),
         private_key: path(".key"),
