@@ -7,6 +7,7 @@ use std::io::{BufRead as _, BufReader};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU16, Ordering};
 
 const CONFIG: &str = "\
 [ca]
@@ -74,10 +75,9 @@ impl OpensslCa {
         write("index.txt", "");
         write("serial", "1000\n");
         write("crlnumber", "01\n");
-        let port = TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr());
         let ca = Self {
             directory: directory.to_owned(),
-            ocsp_url: format!("http://{}/", port.expect("a port")),
+            ocsp_url: format!("http://127.0.0.1:{}/", free_port()),
         };
         ca.run(&format!("req -x509 -newkey rsa:2048 -nodes -keyout ca.key -out ca.pem -subj /CN={name} -days 2 -extensions authority"));
         ca
@@ -179,6 +179,20 @@ impl OpensslCa {
             .env("NAME", "www.example.org")
             .stderr(Stdio::piped());
         command
+    }
+}
+
+/// A port that nobody has: below those that the system gives out by itself, and given out once.
+fn free_port() -> u16 {
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    // Test programs that run at once start at different places.
+    let start = std::process::id() % 1000 * 10;
+    loop {
+        let step = u32::from(NEXT.fetch_add(1, Ordering::Relaxed));
+        let port = (10_000 + (start + step) % 10_000) as u16;
+        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return port;
+        }
     }
 }
 
