@@ -45,9 +45,38 @@ name = "partner"
 all_of = ["certificate", "signature"]
 signature = { schemes = ["sigv4"], service = "execute-api", region = "us-west-2" }
 
+[[policy]]
+name = "ruled"
+all_of = ["certificate"]
+certificate = { any_of = [{ san_dns_suffix = ".partner.example" }, { san_uri = "spiffe://bench/billing" }], not = { issuer = "CN=Old CA", serial = "0a1b" }, min_rsa_bits = 3072, min_ec_bits = 256, extended_key_usage = ["client_auth"], max_age_secs = 3155760000 }
+
 [[integration]]
 name = "mock"
 type = "mock"
+
+[[integration]]
+name = "rfc9440"
+type = "http_proxy"
+targets = ["127.0.0.1:80"]
+certificate_headers = [{ form = "rfc9440" }]
+
+[[integration]]
+name = "alb"
+type = "http_proxy"
+targets = ["127.0.0.1:80"]
+certificate_headers = [{ form = "alb" }]
+
+[[integration]]
+name = "nginx"
+type = "http_proxy"
+targets = ["127.0.0.1:80"]
+certificate_headers = [{ form = "nginx" }]
+
+[[integration]]
+name = "xfcc"
+type = "http_proxy"
+targets = ["127.0.0.1:80"]
+certificate_headers = [{ form = "xfcc" }]
 "#;
 
 /// A request whose head has been parsed.
@@ -66,7 +95,7 @@ pub struct Stage {
     pub keys: KeyRing,
     pub certificate: Vec<u8>,
     pub now: UtcTime,
-    identity: Identity,
+    pub identity: Identity,
 }
 
 impl Stage {

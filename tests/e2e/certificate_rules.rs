@@ -224,11 +224,11 @@ fn m2_a_rule_that_is_tightened_holds_for_open_connections_of_http1_and_http2() {
 #[test]
 fn m2_a_certificate_that_grows_too_old_is_refused_on_an_open_connection() {
     let (directory, ca) = stage();
-    ca.client_with("ageing", CALLER, "", |params| {
-        params.not_before = (SystemTime::now() - Duration::from_secs(3597)).into();
-    });
     let rules = [("young", "{ max_age_secs = 3600 }")];
     let gateway = Gateway::start(directory.path(), &config(&rules));
+    ca.client_with("ageing", CALLER, "", |params| {
+        params.not_before = (SystemTime::now() - Duration::from_secs(3595)).into();
+    });
     let settings = tls(directory.path(), Some("ageing"));
     let mut open = Client::tls(gateway.address("public"), &settings, "localhost").unwrap();
     assert_eq!(open.get("localhost", "/young").status, 200);
