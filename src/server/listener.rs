@@ -108,7 +108,7 @@ impl<A: ServerApp + Send + Sync + 'static> Acceptor<A> {
         // Behind a proxy the address that counts is known only when its header was read.
         let address = proxies.is_none().then_some(peer.ip());
         let most = snapshot.process().max_connections;
-        match Slot::take(self, address, &listener, most) {
+        match Slot::take(&self.state, &self.addresses, address, &listener, most) {
             Ok(slot) => {
                 let one = self.clone();
                 tokio::spawn(async move { one.begin(socket, peer, listener, slot).await });

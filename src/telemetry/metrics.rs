@@ -7,9 +7,10 @@ use prometheus::{
     IntCounterVec, IntGauge, IntGaugeVec, Registry, TextEncoder,
 };
 
-use super::pulled::{CredentialRecord, ListRecord, Pulled, PulledMetrics, SourceRecord};
+use super::pulled::{CredentialRecord, Pulled, PulledMetrics, SourceRecord};
 use super::record::{ConnectionRecord, HandshakeRecord, RequestRecord};
 use super::registry::{counters, gauges, histograms, named, opts, register};
+use super::revocation::ListRecord;
 
 /// How a handshake ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
