@@ -161,8 +161,9 @@ impl<A: ServerApp + Send + Sync + 'static> Acceptor<A> {
                 let challenges = &self.state.challenges;
                 let hands = handshake::shake(socket, tls, challenges, deadline).await;
                 match handshake::told(&self.state, &self.name, &source, hands) {
-                    Some(hands) => (Transport::Tls(hands.stream), Some(hands.facts), hands.http2),
-                    None => return,
+                    Ok(hands) => (Transport::Tls(hands.stream), Some(hands.facts), hands.http2),
+                    Err(None) => return,
+                    Err(Some(socket)) => return handshake::part(socket).await,
                 }
             }
         };

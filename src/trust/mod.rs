@@ -187,11 +187,16 @@ impl Trust {
 
     /// The authorities whose names callers are told.
     pub fn hints(&self) -> Vec<DistinguishedName> {
-        let advertised = self.settings.advertise_ca_names;
-        match advertised.unwrap_or(self.pins.is_empty()) {
+        match self.advertises() {
             true => self.authorities.names().collect(),
             false => Vec::new(),
         }
+    }
+
+    /// Whether callers are told those names.
+    pub fn advertises(&self) -> bool {
+        let advertised = self.settings.advertise_ca_names;
+        advertised.unwrap_or(self.pins.is_empty())
     }
 
     /// The subject and the last second of every authority, and of every certificate that is pinned
