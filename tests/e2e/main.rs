@@ -36,6 +36,8 @@ mod sign_command;
 mod signatures;
 mod signers;
 mod snippets;
+mod spiffe;
+mod untrusted;
 mod upstream_tls;
 mod upstreams;
 mod webhooks;
