@@ -232,6 +232,10 @@ pub(super) fn of_certificate(
         // It was shown to another host, and proves nothing to this one.
         _ if !caller.is_for(host) => Told::Nothing,
         Shown::Nothing => Told::Nothing,
+        // Nobody has verified what it says.
+        Shown::Trusted(Vouched { identity, .. }) if identity.is_key_alone() => {
+            Told::Unverified { chain }
+        }
         Shown::Trusted(Vouched { identity, .. }) => Told::Verified { identity, chain },
         Shown::Unverified => Told::Unverified { chain },
         Shown::Untrusted(why) => Told::Distrusted(why.code()),

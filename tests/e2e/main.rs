@@ -25,6 +25,7 @@ mod memory;
 mod messages;
 mod outgoing;
 mod paths;
+mod pins;
 mod principals;
 mod proxy_protocol;
 mod recipes;
