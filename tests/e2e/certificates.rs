@@ -176,6 +176,33 @@ fn m2_a_certificate_that_expires_is_gone_for_open_connections() {
 }
 
 #[test]
+fn m2_a_listener_that_has_become_tls_serves_nothing_in_plaintext_any_more() {
+    let (directory, _, _) = stage();
+    // A policy that demands certificates needs a listener that asks for them.
+    let plain = "[[listener]]\nname = \"public\"\naddress = \"127.0.0.1:0\"\n".to_owned()
+        + &listener("other", "optional", "ca.pem")
+        + ROUTES;
+    let gateway = Gateway::start(directory.path(), &plain);
+    let mut open = Client::plain(gateway.address("public"));
+    assert_eq!(open.get("localhost", "/open").status, 200);
+    assert!(gateway.reload(&(listener("public", "optional", "ca.pem") + ROUTES)));
+    let answer = open.get("localhost", "/open");
+    assert_eq!(
+        (answer.status, answer.code().as_str()),
+        (421, "misdirected_request")
+    );
+    // And back: what was shown is worth nothing where nobody asks for it.
+    let shows = tls(directory.path(), Some("billing"));
+    let mut open = client(&gateway, "public", &shows).unwrap();
+    assert_eq!(open.get("localhost", "/certified").status, 200);
+    assert!(gateway.reload(&plain));
+    assert_eq!(
+        code(&mut open, "/certified"),
+        refused("certificate_untrusted")
+    );
+}
+
+#[test]
 fn m3_a_host_other_than_the_handshakes_is_misdirected() {
     let (directory, _, _) = stage();
     let gateway = Gateway::start(
