@@ -219,9 +219,6 @@ pub(super) fn of_certificate(
     host: &str,
 ) -> Result<Vec<(HeaderName, HeaderValue)>, Refusal> {
     let headers = upstream.certificate_headers();
-    if headers.names().is_empty() {
-        return Ok(Vec::new());
-    }
     let caller = connection.caller(snapshot, UtcTime::now());
     let shown = connection.tls.as_ref();
     let shown = shown.and_then(|tls| tls.certificate.as_ref());

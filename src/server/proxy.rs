@@ -90,7 +90,7 @@ impl ProxyHttp for Gateway {
             Ok(plan) => plan,
             Err(refusal) => return refuse(session, request, refusal).await,
         };
-        if let Err(refusal) = tell_certificate(session, request, &plan, &snapshot) {
+        if let Err(refusal) = tell_certificate(session, request, &plan, &snapshot).await {
             request.plan = Some(plan);
             return refuse(session, request, refusal).await;
         }
