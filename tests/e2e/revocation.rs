@@ -336,6 +336,38 @@ fn a_list_is_fetched_by_a_url_whose_query_nobody_sees() {
 }
 
 #[test]
+fn an_older_list_does_not_take_the_place_of_a_newer_one() {
+    let (directory, clients) = stage();
+    let times = "-crl_lastupdate 20260102000000Z -crl_nextupdate 20900101000000Z";
+    clients.run(&format!("ca -gencrl -out older.pem {times}"));
+    clients.revoke("bad");
+    clients.publish();
+    let port = free_address().port();
+    let _web = Web::start(&clients.directory, port);
+    let url = format!("http://127.0.0.1:{port}/list.pem");
+    let config = config("optional", &format!("crls = [\"{url}\"], refresh_secs = 1"));
+    let gateway = Gateway::start(directory.path(), &config);
+    refused_in_the_handshake(&gateway, "clients/bad", "revoked");
+    // What anybody can do who answers in the server's place.
+    fs::copy(
+        clients.directory.join("older.pem"),
+        clients.directory.join("list.pem"),
+    )
+    .unwrap();
+    wait_for("another load", || {
+        (gateway.metric("countersign_crl_loads_total", "failed") > 0.0).then_some(())
+    });
+    assert!(new(&gateway, "clients/bad").is_err());
+    assert!(gateway.reload_as_it_is());
+    assert!(new(&gateway, "clients/bad").is_err());
+    assert!(is_served(&gateway, "clients/good"));
+    clients.publish();
+    let good = || gateway.metric("countersign_crl_loads_total", "good");
+    let before = good();
+    wait_for("a newer one", || (good() > before).then_some(()));
+}
+
+#[test]
 fn a_responder_is_asked_in_the_background_and_only_requests_wait_for_it() {
     let (directory, clients) = stage();
     clients.issue("signer", "delegate");
