@@ -511,3 +511,33 @@ fn a_key_that_others_can_read_or_that_is_another_certificates_is_told() {
         assert!(said.contains(&cure), "{said}");
     }
 }
+
+#[test]
+fn a_name_as_long_as_a_certificate_may_be_does_not_fill_the_log() {
+    let (directory, ca, other) = stage();
+    let long = |params: &mut CertificateParams| {
+        let name = "\u{1}".repeat(12_000);
+        params
+            .distinguished_name
+            .push(rcgen::DnType::CommonName, name);
+    };
+    ca.client_with("long", "spiffe://test/long", "", long);
+    other.client_with("unknown", "spiffe://test/long", "", long);
+    let gateway = Gateway::start(
+        directory.path(),
+        &(listener("public", "optional", "ca.pem") + ROUTES),
+    );
+    let mut open = client(&gateway, "public", &tls(directory.path(), Some("long"))).unwrap();
+    assert_eq!(open.get("localhost", "/open").status, 200);
+    let refused = client(&gateway, "public", &tls(directory.path(), Some("unknown")));
+    let answer = refused.and_then(|mut client| client.try_ask(b"GET /open HTTP/1.1\r\n\r\n"));
+    assert!(answer.is_err());
+    for event in ["request", "handshake"] {
+        let line = gateway.logged(event, |line| {
+            line["event"] == event && line["certificate_subject"].is_string()
+        });
+        assert!(line.to_string().len() < 8192, "{event}");
+        let subject = line["certificate_subject"].as_str().unwrap();
+        assert!(subject.ends_with('…'), "{event}");
+    }
+}
