@@ -6,6 +6,7 @@
 mod harness;
 
 mod acme;
+mod authorities;
 mod behind_api_gateway;
 mod bodies;
 mod callers;
