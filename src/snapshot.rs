@@ -7,6 +7,7 @@ mod fetched;
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use crate::acme;
 use crate::authorize::Authorizer;
 use crate::clock::UtcTime;
 use crate::config::{Config, Listener, Process};
@@ -77,6 +78,9 @@ impl Snapshot {
                 .ok()
         });
         check_policies(&config, &mut problems);
+        if let Some(Err(found)) = config.acme.as_ref().map(acme::check_account) {
+            problems.extend(found);
+        }
         let trusts_before = previous.map(|before| &before.trusts);
         let trusts = Trusts::open(&config, &fetched.lists, trusts_before)
             .map_err(|found| problems.extend(found))

@@ -110,10 +110,11 @@ impl TlsGeneration {
     /// older than the door, as for new ones.
     ///
     /// # Errors
-    /// The connection was made for a host with another door, or shows less than the door asks.
+    /// The connection was made for a host with another door, or in plaintext when the listener
+    /// had no door, or shows less than the door asks.
     pub fn admit(&self, caller: &Caller<'_>, host: &str) -> Result<(), Refusal> {
         let door = self.door(caller.sni);
-        if !Arc::ptr_eq(door, self.door(Some(host))) {
+        if !caller.secure || !Arc::ptr_eq(door, self.door(Some(host))) {
             return Err(Refusal::Misdirected);
         }
         match caller.certificate {

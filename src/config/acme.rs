@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use http::Uri;
 
-use crate::config::{CertificateFiles, StapleFrom};
+use crate::config::{CertificateFiles, Listener, StapleFrom};
 use crate::document::{Document, Placed, Table};
 
 /// The authority that issues, and what is kept of it.
@@ -163,25 +163,37 @@ fn read_name(document: &Document<'_>, name: Placed<String>) -> Option<String> {
     None
 }
 
-/// Notes it when the authority would ask where nobody answers.
+/// Notes it when the authority would ask where nobody answers, when nobody wants anything of it,
+/// and when two certificates would be kept in one place.
 pub(super) fn check(
     document: &Document<'_>,
     acme: Option<&Acme>,
     line: usize,
-    has_plaintext: bool,
-    is_used: bool,
+    listeners: &[Listener],
 ) {
     let Some(acme) = acme else {
         return;
     };
-    let problem = match (acme.challenge, is_used) {
-        (_, false) => {
-            "[acme] is used by no listener; write acme = [{ names = [\"api.example.org\"] }] in a [[listener]]"
+    let has_plaintext = listeners.iter().any(|one| one.tls.is_none());
+    let all_tls = listeners.iter().filter_map(|one| one.tls.as_ref());
+    let all: Vec<&AcmeCertificate> = all_tls.flat_map(|tls| &tls.acme).collect();
+    if all.is_empty() {
+        let text = "[acme] is used by no listener; write acme = [{ names = [\"api.example.org\"] }] in a [[listener]]";
+        document.note(line, text);
+    } else if acme.challenge == AcmeChallenge::Http01 && !has_plaintext {
+        let text = "\"http-01\" needs a plaintext [[listener]], which the authority must reach at port 80; add one, or write challenge = \"tls-alpn-01\"";
+        document.note(line, text);
+    }
+    for (index, one) in all.iter().enumerate() {
+        let in_its_place = |other: &&&AcmeCertificate| {
+            other.files.chain == one.files.chain && other.names != one.names
+        };
+        if let Some(other) = all[..index].iter().find(in_its_place) {
+            let text = format!(
+                "the names begin with \"{}\", as others do at line {}, and it is by the first that a certificate is kept; give one of the two another first name, or both the same names",
+                one.names[0], other.files.line
+            );
+            document.note(one.files.line, text);
         }
-        (AcmeChallenge::Http01, true) if !has_plaintext => {
-            "\"http-01\" needs a plaintext [[listener]], which the authority must reach at port 80; add one, or write challenge = \"tls-alpn-01\""
-        }
-        _ => return,
-    };
-    document.note(line, problem);
+    }
 }

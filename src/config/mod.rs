@@ -124,16 +124,7 @@ fn read(mut root: Table<'_>) -> Config {
         acme: acme.as_ref(),
     };
     let listeners = listener::read(&mut root, &base, &sources, process.admin);
-    let has_plaintext = listeners.iter().any(|one| one.tls.is_none());
-    let mut all_tls = listeners.iter().filter_map(|one| one.tls.as_ref());
-    let is_used = all_tls.any(|tls| !tls.acme.is_empty());
-    acme::check(
-        root.document(),
-        acme.as_ref(),
-        acme_line,
-        has_plaintext,
-        is_used,
-    );
+    acme::check(root.document(), acme.as_ref(), acme_line, &listeners);
     let credential_sources = credential_source::read(&mut root);
     let has_store = process.credential_store.is_some() || !credential_sources.is_empty();
     let mut rules = CertificateRules::read(&mut root);

@@ -36,6 +36,7 @@ pub struct Identity {
     public_key: [u8; 32],
     not_before: UtcTime,
     not_after: UtcTime,
+    is_key_alone: bool,
 }
 
 /// The subject's alternative names (RFC 5280 §4.2.1.6), each kind apart: a URI is never
@@ -171,7 +172,30 @@ impl Identity {
             public_key: sha256(certificate.public_key().raw),
             not_before: UtcTime::from_unix(validity.not_before.timestamp()),
             not_after: UtcTime::from_unix(validity.not_after.timestamp()),
+            is_key_alone: false,
         })
+    }
+
+    /// The same without every name and purpose: what is left when somebody vouches for the key
+    /// and nobody for what its holder has written beside it.
+    pub fn of_key_alone(&self) -> Self {
+        Self {
+            subject: String::new(),
+            issuer: String::new(),
+            openssl: Default::default(),
+            serial: String::new(),
+            names: AlternativeNames::default(),
+            spiffe: None,
+            extended_key_usages: Vec::new(),
+            policies: Vec::new(),
+            is_key_alone: true,
+            ..self.clone()
+        }
+    }
+
+    /// Whether it is [`of_key_alone`](Self::of_key_alone).
+    pub fn is_key_alone(&self) -> bool {
+        self.is_key_alone
     }
 
     /// The subject as RFC 4514 writes it: `CN=billing,O=Example`.

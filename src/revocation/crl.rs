@@ -179,6 +179,17 @@ impl Crl {
         is_good
     }
 
+    /// Whether a key is known that has signed it.
+    pub(super) fn is_proven(&self) -> bool {
+        let judged = self.judged.lock().unwrap_or_else(PoisonError::into_inner);
+        judged.iter().any(|(_, is_good)| *is_good)
+    }
+
+    /// Whether it speaks for the same certificates as `other`.
+    pub(super) fn replaces(&self, other: &Self) -> bool {
+        self.issuer == other.issuer && self.scope == other.scope
+    }
+
     /// Whether `authority` has published it: by name, by key, and as one that may.
     pub fn is_by(&self, authority: &Certificate<'_>) -> bool {
         *self.issuer == *authority.subject()

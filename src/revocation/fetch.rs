@@ -90,7 +90,12 @@ async fn get(url: &str, previous: Option<&Loaded>) -> Result<Loaded, String> {
     let header = |name| answer.headers().get(name).filter(|_| settled).cloned();
     let (etag, last_modified) = (header(ETAG), header(LAST_MODIFIED));
     let bytes = http::body(answer, MAX_CRL_BYTES).await?;
-    parse(bytes, previous, etag, last_modified).await
+    let loaded = parse(bytes, previous, etag, last_modified).await?;
+    match previous.is_some_and(|before| loaded.is_behind(before)) {
+        // Whoever answers in the server's place can send what once was true.
+        true => Err("it is older than what was there before".to_owned()),
+        false => Ok(loaded),
+    }
 }
 
 /// Whether the validators tell what was sent from what comes later. Times are in whole seconds,
@@ -106,6 +111,18 @@ fn is_settled(headers: &HeaderMap) -> bool {
 }
 
 impl Loaded {
+    /// Whether a list that counts, and is known to be its issuer's, would be replaced by an older
+    /// one.
+    fn is_behind(&self, before: &Self) -> bool {
+        let now = UtcTime::now();
+        let counts = |crl: &&Arc<Crl>| crl.this_update() <= now && crl.is_proven();
+        before.crls.iter().filter(counts).any(|old| {
+            let same = self.crls.iter().filter(|new| new.replaces(old));
+            let newest = same.map(|new| new.this_update()).max();
+            newest.is_some_and(|at| at < old.this_update())
+        })
+    }
+
     /// The headers that ask for it only if it has changed (RFC 9110 §13.1).
     fn conditions(&self) -> impl Iterator<Item = (HeaderName, HeaderValue)> {
         let etag = self.etag.clone().map(|value| (IF_NONE_MATCH, value));

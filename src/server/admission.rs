@@ -13,6 +13,7 @@ use crate::clock::UtcTime;
 use crate::distrust::Distrust;
 use crate::flow::body::BodyWatch;
 use crate::flow::{self, Circumstances, Decision};
+use crate::identity::Shown;
 use crate::integration::{Answer, Plan};
 use crate::refusal::Refusal;
 use crate::replay::Remembered;
@@ -44,7 +45,7 @@ pub(super) async fn admit(
     snapshot: &Snapshot,
 ) -> Result<(), Refusal> {
     let plan = decide_whole(state, session, request, snapshot).await?;
-    let checked = match tell_certificate(session, request, &plan, snapshot) {
+    let checked = match tell_certificate(session, request, &plan, snapshot).await {
         Ok(()) => check_early(session, request, &plan, state.hold(snapshot)).await,
         Err(refusal) => Err(refusal),
     };
@@ -154,7 +155,7 @@ fn decide(
 }
 
 /// Finds what the upstream is to be told of the certificate, before it hears of the request.
-fn tell_certificate(
+async fn tell_certificate(
     session: &Session,
     request: &mut Request,
     plan: &Plan,
@@ -162,6 +163,15 @@ fn tell_certificate(
 ) -> Result<(), Refusal> {
     if let (Answer::Proxy(upstream), Some(connection)) = (plan.answer(), &request.connection) {
         let host = host_of(authority_of(session.req_header()));
+        if upstream.certificate_headers().names().is_empty() {
+            return Ok(());
+        }
+        // A route that demands no certificate has not waited for what a responder says of it.
+        let now = UtcTime::now();
+        let certificate = connection.caller(snapshot, now).certificate;
+        if matches!(certificate, Shown::Untrusted(Distrust::RevocationUnknown)) {
+            connection.settle(snapshot, now).await;
+        }
         let fields = headers::of_certificate(upstream, connection, snapshot, host)?;
         request.certificate = fields;
     }

@@ -2,7 +2,7 @@
 //! have come. Made once by the listener; every request of the connection looks at it.
 
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use rustls::pki_types::CertificateDer;
@@ -19,7 +19,7 @@ use crate::response;
 use crate::snapshot::Snapshot;
 use crate::telemetry::{ConnectionRecord, Record, log_time};
 use crate::tls::Door;
-use crate::trust::{Judgement, TrustId};
+use crate::trust::{Judgement, TrustId, Voucher};
 
 use super::source::Source;
 use super::state::State;
@@ -60,7 +60,9 @@ pub(super) struct ShownCertificate {
     pub(super) identity: Identity,
     pub(super) chain: Vec<CertificateDer<'static>>,
     /// How it was judged last. A resumed session was never judged at all.
-    pub(super) judged: Mutex<Option<Judged>>,
+    judged: Mutex<Option<Judged>>,
+    /// What it says where only its key is vouched for; made when that is first so.
+    key_alone: OnceLock<Identity>,
 }
 
 /// How a certificate was judged.
@@ -70,7 +72,7 @@ pub(super) struct Judged {
     by: TrustId,
     /// Until when it holds: nothing else changes within one trust but the time.
     until: UtcTime,
-    outcome: Result<(), Distrust>,
+    outcome: Result<Voucher, Distrust>,
 }
 
 impl Judged {
@@ -78,7 +80,7 @@ impl Judged {
         Self {
             by,
             until: outcome.map_or(now, |judgement| judgement.until),
-            outcome: outcome.map(|_| ()),
+            outcome: outcome.map(|judgement| judgement.by),
         }
     }
 }
@@ -220,6 +222,19 @@ impl Connection {
 }
 
 impl ShownCertificate {
+    pub(super) fn new(
+        identity: Identity,
+        chain: Vec<CertificateDer<'static>>,
+        judged: Option<Judged>,
+    ) -> Self {
+        Self {
+            identity,
+            chain,
+            judged: Mutex::new(judged),
+            key_alone: OnceLock::new(),
+        }
+    }
+
     /// Judged by today's door, which may not be the one that it came through.
     fn judge<'a>(&'a self, door: Option<&'a Door>, now: UtcTime) -> Shown<'a> {
         let trust = match door.map(|door| (door.mode(), door.trust())) {
@@ -238,11 +253,21 @@ impl ShownCertificate {
         };
         *judged = Some(verdict);
         match verdict.outcome {
-            Ok(()) => Shown::Trusted(Vouched {
-                identity: &self.identity,
+            Ok(by) => Shown::Trusted(Vouched {
+                identity: self.vouched_for(by),
                 spiffe_trust_domains: trust.spiffe_trust_domains(),
             }),
             Err(why) => Shown::Untrusted(why),
+        }
+    }
+
+    fn vouched_for(&self, by: Voucher) -> &Identity {
+        match by {
+            Voucher::Pin | Voucher::Authority(_) => &self.identity,
+            Voucher::PinOfKey => {
+                let make = || self.identity.of_key_alone();
+                self.key_alone.get_or_init(make)
+            }
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The TLS handshake of one connection. In: a socket and the listener's TLS. Out: the stream
 //! and what the handshake came to, or how it failed, which is told to log and metrics.
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use rustls::server::Acceptor;
@@ -218,9 +218,6 @@ fn shown(
     };
     let judged = door.trust().zip(judged);
     let judged = judged.map(|(trust, found)| Judged::new(trust.id(), UtcTime::now(), Ok(found)));
-    Ok(ShownCertificate {
-        identity,
-        chain: chain.iter().map(|one| one.clone().into_owned()).collect(),
-        judged: Mutex::new(judged),
-    })
+    let chain = chain.iter().map(|one| one.clone().into_owned());
+    Ok(ShownCertificate::new(identity, chain.collect(), judged))
 }

@@ -219,9 +219,6 @@ pub(super) fn of_certificate(
     host: &str,
 ) -> Result<Vec<(HeaderName, HeaderValue)>, Refusal> {
     let headers = upstream.certificate_headers();
-    if headers.names().is_empty() {
-        return Ok(Vec::new());
-    }
     let caller = connection.caller(snapshot, UtcTime::now());
     let shown = connection.tls.as_ref();
     let shown = shown.and_then(|tls| tls.certificate.as_ref());
@@ -232,6 +229,10 @@ pub(super) fn of_certificate(
         // It was shown to another host, and proves nothing to this one.
         _ if !caller.is_for(host) => Told::Nothing,
         Shown::Nothing => Told::Nothing,
+        // Nobody has verified what it says.
+        Shown::Trusted(Vouched { identity, .. }) if identity.is_key_alone() => {
+            Told::Unverified { chain }
+        }
         Shown::Trusted(Vouched { identity, .. }) => Told::Verified { identity, chain },
         Shown::Unverified => Told::Unverified { chain },
         Shown::Untrusted(why) => Told::Distrusted(why.code()),

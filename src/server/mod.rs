@@ -148,7 +148,13 @@ async fn serve(
         tokio::select! {
             Some(news) = fresh.recv() => refresh::publish(&state, news).await,
             Some(names) = issued.recv() => acme::publish(&state, &names),
-            _ = hangup.recv() => reload(file, &state, &mut listeners).await,
+            // It may be cut off while it reads and fetches; what it puts in place then, it does
+            // without a pause.
+            _ = hangup.recv() => tokio::select! {
+                () = reload(file, &state, &mut listeners) => {}
+                _ = terminate.recv() => break,
+                _ = interrupt.recv() => break,
+            },
             _ = terminate.recv() => break,
             _ = interrupt.recv() => break,
         }

@@ -1,7 +1,7 @@
 //! The shape of an access-log line. Every event kind has its own fields; all have `time`,
 //! `event`, `listener` and `peer`.
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 /// One event.
 #[derive(Serialize)]
@@ -51,10 +51,10 @@ pub struct RequestRecord<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub consumer: Option<&'a str>,
     /// The subject of the caller's certificate.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "cut")]
     pub certificate_subject: Option<&'a str>,
     /// The serial number of the caller's certificate.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "cut")]
     pub certificate_serial: Option<&'a str>,
     /// The version of TLS.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -109,13 +109,13 @@ pub struct HandshakeRecord<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub certificate_fingerprint: Option<String>,
     /// The subject of that certificate, which may be anybody's.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "cut")]
     pub certificate_subject: Option<&'a str>,
     /// The issuer that it names.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "cut")]
     pub certificate_issuer: Option<&'a str>,
     /// Its serial number.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "cut")]
     pub certificate_serial: Option<&'a str>,
     /// What an operator should know about it.
     pub detail: String,
@@ -161,8 +161,42 @@ pub struct ProxyRecord<'a> {
     pub detail: &'static str,
 }
 
+/// The longest that is written of what a certificate says, in bytes.
+const LONGEST: usize = 1024;
+
+/// Whoever shows a certificate chooses how long its names are, and a request of a hundred bytes
+/// would write all of them.
+fn cut<S: Serializer>(text: &Option<&str>, to: S) -> Result<S::Ok, S::Error> {
+    let text = text.unwrap_or_default();
+    if text.len() <= LONGEST {
+        return to.serialize_str(text);
+    }
+    let ends = |at: &usize| text.is_char_boundary(*at);
+    let end = (0..=LONGEST).rev().find(ends).unwrap_or_default();
+    to.serialize_str(&format!("{}…", &text[..end]))
+}
+
 /// The time of an event as the log writes it.
 pub fn log_time() -> String {
     let now = jiff::Timestamp::now();
     format!("{now:.3}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_name_is_cut_between_two_letters() {
+        let written = |text: &str| cut(&Some(text), serde_json::value::Serializer);
+        let long = "ü".repeat(LONGEST);
+        for (text, length) in [("", 0), ("CN=a", 4), (&long[..LONGEST], LONGEST)] {
+            let value = written(text).expect("a text");
+            assert_eq!(value.as_str().map(str::len), Some(length));
+        }
+        let value = written(&format!("a{long}")).expect("a text");
+        let text = value.as_str().unwrap_or_default();
+        assert_eq!(text.len(), LONGEST - 1 + "…".len());
+        assert!(text.ends_with("ü…"));
+    }
 }

@@ -40,8 +40,6 @@ type Choices = Vec<Arc<Opened>>;
 struct Opened {
     served: ServedCertificate,
     key: Arc<CertifiedKey>,
-    /// As configured, in lower case.
-    names: Vec<String>,
     staple: Option<Arc<Staple>>,
 }
 
@@ -73,7 +71,8 @@ impl Certificates {
         ordered.sort_by_key(|one| one.key.key.algorithm() == SignatureAlgorithm::RSA);
         let first = &opened[0];
         let same = |one: &&Arc<Opened>| {
-            Arc::ptr_eq(one, first) || (!one.names.is_empty() && one.names == first.names)
+            let (names, of_first) = (&one.served.names, &first.served.names);
+            Arc::ptr_eq(one, first) || (!names.is_empty() && names == of_first)
         };
         let mut certificates = Self {
             served: opened.iter().map(|one| one.served.clone()).collect(),
@@ -98,7 +97,7 @@ impl Certificates {
     }
 
     fn add(&mut self, one: &Arc<Opened>) {
-        for name in &one.names {
+        for name in &one.served.names {
             let (names, name) = match name.strip_prefix("*.") {
                 Some(parent) => (&mut self.wildcard, parent),
                 None => (&mut self.exact, name.as_str()),
@@ -143,11 +142,9 @@ fn stand_in(files: &CertificateFiles) -> Result<Opened, String> {
     let certificate = params.self_signed(&key).map_err(failed)?;
     let key = PrivateKeyDer::Pkcs8(key.serialize_der().into());
     let signer = any_supported_type(&key).map_err(|e| e.to_string())?;
-    let (served, _) = describe(&files.chain, certificate.der())?;
     Ok(Opened {
-        served,
+        served: describe(&files.chain, certificate.der())?,
         key: Arc::new(CertifiedKey::new(vec![certificate.der().clone()], signer)),
-        names: Vec::new(),
         staple: None,
     })
 }
@@ -165,14 +162,13 @@ fn open_one(
     if files.may_be_missing && !files.chain.exists() {
         return stand_in(files).map_err(noted);
     }
-    let Pair { key, served, names } = Pair::open(config, files)?;
+    let Pair { key, served } = Pair::open(config, files)?;
     let key = Arc::new(key);
     let staple = Staple::open(files, &key, before, UtcTime::now()).map_err(noted)?;
     Ok(Opened {
         served,
         staple: staple.map(Arc::new),
         key,
-        names,
     })
 }
 

@@ -21,6 +21,8 @@ use crate::problem::Problems;
 pub struct ServedCertificate {
     /// The file it came from.
     pub chain: PathBuf,
+    /// Its DNS names, lower case.
+    pub names: Vec<String>,
     /// The first second of its validity.
     pub not_before: UtcTime,
     /// The last second of its validity.
@@ -33,8 +35,6 @@ pub struct Pair {
     pub key: CertifiedKey,
     /// What is told of it.
     pub served: ServedCertificate,
-    /// Its DNS names, lower case.
-    pub names: Vec<String>,
 }
 
 impl Pair {
@@ -59,20 +59,17 @@ impl Pair {
             .map_err(|e| format!("{name}: holds no private key that can be read: {e}"))?;
         let signer = any_supported_type(&key)
             .map_err(|e| format!("{name}: the private key is of no supported kind: {e}"))?;
-        let (served, names) = describe(&files.chain, &chain[0])?;
+        let served = describe(&files.chain, &chain[0])?;
         let key = CertifiedKey::new(chain, signer);
         match key.keys_match() {
-            Ok(()) => Ok(Self { key, served, names }),
+            Ok(()) => Ok(Self { key, served }),
             Err(e) => Err(format!("{name}: is not the key of {certificate}: {e}")),
         }
     }
 }
 
 /// What a leaf says of itself.
-pub(super) fn describe(
-    chain: &Path,
-    leaf: &[u8],
-) -> Result<(ServedCertificate, Vec<String>), String> {
+pub(super) fn describe(chain: &Path, leaf: &[u8]) -> Result<ServedCertificate, String> {
     let (_, leaf) = X509Certificate::from_der(leaf).map_err(|_| {
         format!(
             "{}: its first certificate cannot be parsed",
@@ -89,10 +86,10 @@ pub(super) fn describe(
         })
         .collect();
     let validity = leaf.validity();
-    let served = ServedCertificate {
+    Ok(ServedCertificate {
         chain: chain.to_owned(),
+        names,
         not_before: UtcTime::from_unix(validity.not_before.timestamp()),
         not_after: UtcTime::from_unix(validity.not_after.timestamp()),
-    };
-    Ok((served, names))
+    })
 }

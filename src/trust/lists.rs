@@ -46,7 +46,12 @@ impl Lists {
             let is_url = matches!(source, CrlSource::Url(_));
             match (List::load(source, known).await, known) {
                 (Ok(list), _) => all.0.push(list),
-                (Err(_), Some(known)) if is_url => all.0.push(known.clone()),
+                (Err(text), Some(known)) if is_url => {
+                    tracing::error!(
+                        "A revocation list was not loaded; the old one serves on.\n{text}"
+                    );
+                    all.0.push(known.clone());
+                }
                 (Err(text), _) => problems.add(&config.file, line, text),
             }
         }

@@ -58,8 +58,10 @@ pub struct Judgement {
 /// What vouches for a chain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Voucher {
-    /// A pin.
+    /// The pin of a certificate, for all that it says.
     Pin,
+    /// The pin of a key, for that alone: its holder can write any name beside it.
+    PinOfKey,
     /// The authority at this place of the store.
     Authority(usize),
 }
@@ -271,13 +273,11 @@ impl Trust {
             return Err(Distrust::ChainTooLong);
         }
         let inspected = Inspected::of(leaf)?;
-        if self.pins.contains(identity) {
+        if let Some(by) = self.pins.find(identity) {
             inspected.check_time(now)?;
             inspected.check_key(self.settings.min_rsa_bits)?;
-            return Ok(Judgement {
-                until: inspected.not_after,
-                by: Voucher::Pin,
-            });
+            let until = inspected.not_after;
+            return Ok(Judgement { until, by });
         }
         let (judgement, _) = chain::verify(self, leaf, intermediates, moment, now)?;
         self.check_spiffe(identity)?;

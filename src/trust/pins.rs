@@ -14,6 +14,8 @@ use crate::digest::sha256;
 use crate::identity::Identity;
 use crate::problem::Problems;
 
+use super::Voucher;
+
 /// The pins of a store.
 #[derive(Debug, Default)]
 pub(super) struct Pins {
@@ -58,10 +60,15 @@ impl Pins {
         self.fingerprints.is_empty() && self.public_keys.is_empty()
     }
 
-    /// Whether a certificate is one of these, or its key is.
-    pub(super) fn contains(&self, identity: &Identity) -> bool {
-        self.fingerprints.contains(identity.fingerprint())
-            || self.public_keys.contains(identity.public_key())
+    /// The pin of a certificate, or else of its key.
+    pub(super) fn find(&self, identity: &Identity) -> Option<Voucher> {
+        let whole = self.fingerprints.contains(identity.fingerprint());
+        let key = self.public_keys.contains(identity.public_key());
+        match (whole, key) {
+            (true, _) => Some(Voucher::Pin),
+            (false, true) => Some(Voucher::PinOfKey),
+            (false, false) => None,
+        }
     }
 
     pub(super) fn add_to(&self, hash: &mut Context) {

@@ -56,7 +56,7 @@ impl Revocation {
         let authorities = authorities.filter_map(|one| Certificate::read(&one.der).ok());
         for list in crls.not_by(&authorities.collect::<Vec<_>>()) {
             tracing::warn!(
-                ?list,
+                issuer = list.issuer_name(),
                 "No authority of the trust store has signed a revocation list; it counts only for authorities that callers bring along."
             );
         }

@@ -176,6 +176,33 @@ fn m2_a_certificate_that_expires_is_gone_for_open_connections() {
 }
 
 #[test]
+fn m2_a_listener_that_has_become_tls_serves_nothing_in_plaintext_any_more() {
+    let (directory, _, _) = stage();
+    // A policy that demands certificates needs a listener that asks for them.
+    let plain = "[[listener]]\nname = \"public\"\naddress = \"127.0.0.1:0\"\n".to_owned()
+        + &listener("other", "optional", "ca.pem")
+        + ROUTES;
+    let gateway = Gateway::start(directory.path(), &plain);
+    let mut open = Client::plain(gateway.address("public"));
+    assert_eq!(open.get("localhost", "/open").status, 200);
+    assert!(gateway.reload(&(listener("public", "optional", "ca.pem") + ROUTES)));
+    let answer = open.get("localhost", "/open");
+    assert_eq!(
+        (answer.status, answer.code().as_str()),
+        (421, "misdirected_request")
+    );
+    // And back: what was shown is worth nothing where nobody asks for it.
+    let shows = tls(directory.path(), Some("billing"));
+    let mut open = client(&gateway, "public", &shows).unwrap();
+    assert_eq!(open.get("localhost", "/certified").status, 200);
+    assert!(gateway.reload(&plain));
+    assert_eq!(
+        code(&mut open, "/certified"),
+        refused("certificate_untrusted")
+    );
+}
+
+#[test]
 fn m3_a_host_other_than_the_handshakes_is_misdirected() {
     let (directory, _, _) = stage();
     let gateway = Gateway::start(
@@ -501,5 +528,35 @@ fn a_key_that_others_can_read_or_that_is_another_certificates_is_told() {
         let said = text(&checked.stderr);
         let cure = format!("chmod 600 {}", secret.display());
         assert!(said.contains(&cure), "{said}");
+    }
+}
+
+#[test]
+fn a_name_as_long_as_a_certificate_may_be_does_not_fill_the_log() {
+    let (directory, ca, other) = stage();
+    let long = |params: &mut CertificateParams| {
+        let name = "\u{1}".repeat(12_000);
+        params
+            .distinguished_name
+            .push(rcgen::DnType::CommonName, name);
+    };
+    ca.client_with("long", "spiffe://test/long", "", long);
+    other.client_with("unknown", "spiffe://test/long", "", long);
+    let gateway = Gateway::start(
+        directory.path(),
+        &(listener("public", "optional", "ca.pem") + ROUTES),
+    );
+    let mut open = client(&gateway, "public", &tls(directory.path(), Some("long"))).unwrap();
+    assert_eq!(open.get("localhost", "/open").status, 200);
+    let refused = client(&gateway, "public", &tls(directory.path(), Some("unknown")));
+    let answer = refused.and_then(|mut client| client.try_ask(b"GET /open HTTP/1.1\r\n\r\n"));
+    assert!(answer.is_err());
+    for event in ["request", "handshake"] {
+        let line = gateway.logged(event, |line| {
+            line["event"] == event && line["certificate_subject"].is_string()
+        });
+        assert!(line.to_string().len() < 8192, "{event}");
+        let subject = line["certificate_subject"].as_str().unwrap();
+        assert!(subject.ends_with('…'), "{event}");
     }
 }

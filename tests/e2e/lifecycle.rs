@@ -279,6 +279,24 @@ fn o2_a_broken_reload_keeps_the_old_configuration_and_says_so() {
 }
 
 #[test]
+fn the_end_does_not_wait_for_a_reload_that_waits_for_somebody_else() {
+    let (directory, nginx) = stage();
+    let good = config(&nginx, "127.0.0.1:0");
+    let mut gateway = Gateway::start(directory.path(), &good);
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let lists = format!("http://{}/list.pem", silent.local_addr().unwrap());
+    let store = format!(
+        "[[trust_store]]\nname = \"callers\"\nauthorities = [\"ca.pem\"]\nrevocation = {{ crls = [\"{lists}\"] }}\n"
+    );
+    let slow = store + &good.replace("trust = [\"ca.pem\"]", "trust_store = \"callers\"");
+    write_config(directory.path(), &slow);
+    gateway.signal("HUP");
+    let _asked = silent.accept().unwrap();
+    gateway.signal("TERM");
+    assert!(gateway.end().success());
+}
+
+#[test]
 fn a_reload_opens_and_closes_listeners() {
     let (directory, nginx) = stage();
     let good = config(&nginx, "127.0.0.1:0");

@@ -6,6 +6,7 @@
 mod harness;
 
 mod acme;
+mod authorities;
 mod behind_api_gateway;
 mod bodies;
 mod callers;
@@ -27,6 +28,7 @@ mod memory;
 mod messages;
 mod outgoing;
 mod paths;
+mod pins;
 mod principals;
 mod proxy_protocol;
 mod recipes;

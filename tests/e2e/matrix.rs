@@ -151,7 +151,7 @@ certificate = [{{ chain = "server.pem", private_key = "server.key" }}]
 {}
 [[consumer]]
 name = "billing"
-certificate = [{{ san_uri = "{URI}" }}, {{ subject = "CN=ApiGateway" }}, {{ subject = "CN=pinned-authority" }}]
+certificate = [{{ san_uri = "{URI}" }}, {{ subject = "CN=ApiGateway" }}, {{ subject = "CN=pinned-authority" }}, {{ public_key = "KEY" }}]
 [[policy]]
 name = "certified"
 all_of = ["certificate"]

@@ -13,6 +13,7 @@ use crate::harness::gateway::{Gateway, PROGRAM, write_config};
 use crate::harness::nginx::free_address;
 use crate::harness::openssl_ca::OpensslCa;
 use crate::harness::pki::Authority;
+use crate::harness::recorder::Recorder;
 use crate::harness::{python, run, text, wait_for};
 
 /// `ca` vouches for the server; an authority that openssl runs in `clients/`, for callers.
@@ -69,6 +70,76 @@ fn get(client: &mut Client, path: &str) -> std::io::Result<(u16, String)> {
     let request = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n");
     let answer = client.try_ask(request.as_bytes())?;
     Ok((answer.status, answer.code()))
+}
+
+/// One listener of every kind, all with the same store.
+fn every_kind(revocation: &str) -> String {
+    let store = "trust_store = \"clients\" }";
+    let listener = |name: &str, client: &str, more: &str| {
+        format!(
+            "[[listener]]\nname = \"{name}\"\naddress = \"127.0.0.1:0\"\n\
+             certificate = [{{ chain = \"server.pem\", private_key = \"server.key\" }}]\n\
+             client_certificate = {{ {client}\n{more}\n"
+        )
+    };
+    let optional = format!("mode = \"optional\", {store}");
+    let required = format!("mode = \"required\", {store}");
+    let host =
+        format!("[[listener.host]]\nname = \"localhost\"\nclient_certificate = {{ {required}");
+    config("required", revocation)
+        + &listener("optional", &optional, "")
+        + &listener("by-host", "mode = \"off\" }", &host)
+        + &listener(
+            "proxied",
+            &required,
+            "proxy_protocol = { trusted = [\"127.0.0.0/8\"] }",
+        )
+}
+
+/// The status that curl gets, 0 when it is refused in the handshake.
+fn curl(gateway: &Gateway, listener: &str, name: &str, how: &[&str]) -> u16 {
+    let file = |name: &str| gateway.directory.join(name).display().to_string();
+    let (ca, certificate, key) = (
+        file("ca.pem"),
+        file(&format!("clients/{name}.pem")),
+        file(&format!("clients/{name}.key")),
+    );
+    let port = gateway.address(listener).port();
+    let url = format!("https://localhost:{port}/certified");
+    let shown = ["--cacert", &ca, "--cert", &certificate, "--key", &key];
+    let quiet = ["-s", "-o", "/dev/null", "-w", "%{http_code}", &url];
+    let proxied = ["--haproxy-protocol"];
+    let proxied = &proxied[..usize::from(listener == "proxied")];
+    let words = [how, &shown, &quiet, proxied].concat();
+    text(&run("curl", &words).stdout).parse().unwrap()
+}
+
+#[test]
+fn m8_what_is_revoked_is_refused_by_listeners_of_every_kind() {
+    let (directory, clients) = stage();
+    clients.issue("signer", "delegate");
+    clients.revoke("bad");
+    clients.publish();
+    let _responder = clients.respond("signer");
+    let listeners = ["public", "optional", "by-host", "proxied"];
+    for revocation in [
+        "crls = [\"clients/list.pem\"]",
+        "ocsp = { failure = \"hard\", timeout_ms = 20000 }",
+    ] {
+        let gateway = Gateway::start(directory.path(), &every_kind(revocation));
+        for listener in listeners {
+            for version in [&["--tls-max", "1.2"][..], &["--tlsv1.3"]] {
+                for protocol in ["--http1.1", "--http2"] {
+                    let how = [version, &[protocol]].concat();
+                    let what = format!("{revocation}, {listener}, {how:?}");
+                    assert_eq!(curl(&gateway, listener, "good", &how), 200, "{what}");
+                    let bad = curl(&gateway, listener, "bad", &how);
+                    // A responder is not known to the first handshake.
+                    assert!(matches!(bad, 0 | 403), "{what}: {bad}");
+                }
+            }
+        }
+    }
 }
 
 /// What a new connection comes to.
@@ -265,6 +336,38 @@ fn a_list_is_fetched_by_a_url_whose_query_nobody_sees() {
 }
 
 #[test]
+fn an_older_list_does_not_take_the_place_of_a_newer_one() {
+    let (directory, clients) = stage();
+    let times = "-crl_lastupdate 20260102000000Z -crl_nextupdate 20900101000000Z";
+    clients.run(&format!("ca -gencrl -out older.pem {times}"));
+    clients.revoke("bad");
+    clients.publish();
+    let port = free_address().port();
+    let _web = Web::start(&clients.directory, port);
+    let url = format!("http://127.0.0.1:{port}/list.pem");
+    let config = config("optional", &format!("crls = [\"{url}\"], refresh_secs = 1"));
+    let gateway = Gateway::start(directory.path(), &config);
+    refused_in_the_handshake(&gateway, "clients/bad", "revoked");
+    // What anybody can do who answers in the server's place.
+    fs::copy(
+        clients.directory.join("older.pem"),
+        clients.directory.join("list.pem"),
+    )
+    .unwrap();
+    wait_for("another load", || {
+        (gateway.metric("countersign_crl_loads_total", "failed") > 0.0).then_some(())
+    });
+    assert!(new(&gateway, "clients/bad").is_err());
+    assert!(gateway.reload_as_it_is());
+    assert!(new(&gateway, "clients/bad").is_err());
+    assert!(is_served(&gateway, "clients/good"));
+    clients.publish();
+    let good = || gateway.metric("countersign_crl_loads_total", "good");
+    let before = good();
+    wait_for("a newer one", || (good() > before).then_some(()));
+}
+
+#[test]
 fn a_responder_is_asked_in_the_background_and_only_requests_wait_for_it() {
     let (directory, clients) = stage();
     clients.issue("signer", "delegate");
@@ -331,4 +434,23 @@ fn an_authority_that_ends_soon_is_told_and_warned_of() {
         "{said}"
     );
     assert!(said.contains("CN=authority"), "{said}");
+}
+
+#[test]
+fn what_an_upstream_is_told_waits_for_the_responder_on_open_routes_too() {
+    let (directory, clients) = stage();
+    clients.issue("signer", "delegate");
+    let _responder = clients.respond("signer");
+    let upstream = Recorder::start();
+    let told = format!(
+        "type = \"http_proxy\"\ntargets = [\"{}\"]\ncertificate_headers = [{{ form = \"nginx\" }}]",
+        upstream.address
+    );
+    let ocsp = "ocsp = { failure = \"hard\", timeout_ms = 20000 }";
+    let config = config("optional", ocsp).replace("type = \"mock\"", &told);
+    let gateway = Gateway::start(directory.path(), &config);
+    let mut good = connect(&gateway, "clients/good").unwrap();
+    assert_eq!(get(&mut good, "/open").unwrap().0, 200);
+    let verdict = upstream.field("x-ssl-client-verify");
+    assert_eq!(verdict.as_deref(), Some("SUCCESS"));
 }

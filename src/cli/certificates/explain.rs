@@ -103,6 +103,7 @@ fn explain(
         Ok(judgement) => {
             let by = match judgement.by {
                 Voucher::Pin => "a pin".to_owned(),
+                Voucher::PinOfKey => "a pin of its key: no name that it says counts".to_owned(),
                 Voucher::Authority(place) => {
                     format!("\"{}\"", trust.authority(place).unwrap_or_default())
                 }
@@ -112,8 +113,12 @@ fn explain(
                 text,
                 "verdict      trusted, by {by}; judged anew after {until}"
             );
+            let vouched_for = match judgement.by {
+                Voucher::PinOfKey => identity.of_key_alone(),
+                Voucher::Pin | Voucher::Authority(_) => identity,
+            };
             let vouched = Vouched {
-                identity: &identity,
+                identity: &vouched_for,
                 spiffe_trust_domains: trust.spiffe_trust_domains(),
             };
             tell_consumer(text, snapshot, &vouched);
