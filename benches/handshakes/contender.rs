@@ -18,6 +18,8 @@ pub struct Contender {
     child: Child,
     /// Whose processor time counts.
     worker: u32,
+    /// What it says of itself.
+    log: PathBuf,
 }
 
 impl Contender {
@@ -43,6 +45,7 @@ impl Contender {
         );
         let file = material.write("nginx.conf", config);
         let mut nginx = Self::start(
+            material,
             "nginx",
             address,
             "/usr/sbin/nginx",
@@ -64,7 +67,7 @@ impl Contender {
         );
         let file = material.write("haproxy.cfg", config);
         let words = [Path::new("-db"), Path::new("-f"), &file];
-        Self::start("HAProxy", address, "/usr/sbin/haproxy", &words)
+        Self::start(material, "HAProxy", address, "/usr/sbin/haproxy", &words)
     }
 
     /// `revocation` is what the trust store has of that key, such as `{ crls = ["list.der"] }`.
@@ -105,21 +108,23 @@ body = "ok"
         );
         let file = material.write(&format!("gateway-{}.toml", address.port()), config);
         let words = [Path::new("run"), Path::new("--config"), &file];
-        Self::start("Countersign", address, program(), &words)
+        Self::start(material, "Countersign", address, program(), &words)
     }
 
     fn start(
+        material: &Material,
         name: &'static str,
         address: SocketAddr,
         program: impl AsRef<Path>,
         words: &[&Path],
     ) -> Self {
+        let log = material.path(&format!("{name}-{}.log", address.port()));
         let child = Command::new("taskset")
             .args(["-c", CORE])
             .arg(program.as_ref())
             .args(words)
             .stdout(Stdio::null())
-            .stderr(Stdio::null())
+            .stderr(fs::File::create(&log).expect("a file"))
             .spawn()
             .expect("taskset starts");
         let worker = child.id();
@@ -128,6 +133,7 @@ body = "ok"
             address,
             child,
             worker,
+            log,
         };
         wait_for(name, || TcpStream::connect(address).ok());
         contender
@@ -140,6 +146,12 @@ body = "ok"
         let ticks = rest.split(' ').skip(11).take(2);
         let ticks: u64 = ticks.filter_map(|word| word.parse::<u64>().ok()).sum();
         Duration::from_millis(ticks * 10)
+    }
+
+    /// How many lines of its log hold `text`.
+    pub fn said(&self, text: &str) -> usize {
+        let log = fs::read_to_string(&self.log).unwrap_or_default();
+        log.lines().filter(|line| line.contains(text)).count()
     }
 
     /// The most memory it has had, in MiB.

@@ -77,7 +77,7 @@ fn milliseconds(time: Duration) -> f64 {
 fn header(title: &str) -> String {
     format!(
         "## {title}\n\nThe gateway alone, P-256, TLS 1.3, full. Times are from the first packet to the \
-         answer, in ms; the longest is that of a round.\n\n\
+         answer, in ms; the longest is that of a round, of {LEAST_SECONDS} s at least.\n\n\
          | | Handshakes/s | p50 | p99 | Longest | VmHWM, MiB | Errors |\n|---|---|---|---|---|---|---|\n"
     )
 }
@@ -135,7 +135,8 @@ fn swapped(material: &Material, options: &Options) -> String {
     let rate = |rounds: &Rounds| Spread::of(rounds.rates.clone()).median;
     writeln!(
         text,
-        "\n{swaps} swaps. Swapped to at rest: longest {:.2}, rate {:.2}.",
+        "\n{swaps} swaps, of which {} were taken up. Swapped to at rest: longest {:.2}, rate {:.2}.",
+        gateway.said("What is new serves."),
         longest(&swapping) / longest(&still),
         rate(&swapping) / rate(&still),
     )
