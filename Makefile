@@ -1,5 +1,5 @@
 # The two commands that a newcomer needs, and the ones that CI runs before the tests.
-.PHONY: run test lint bench fuzz clean
+.PHONY: run test lint bench bench-handshakes fuzz clean
 
 # A gateway with certificates, a credential and a stand-in for the private server.
 run:
@@ -19,6 +19,11 @@ lint:
 
 bench:
 	cargo bench -p countersign-bench
+
+# The gateway beside nginx and HAProxy.
+bench-handshakes:
+	cargo build --release
+	cargo bench -p countersign-bench --bench handshakes
 
 # Each parser of network bytes, for a few seconds.
 fuzz:

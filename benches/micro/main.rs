@@ -1,8 +1,11 @@
 //! What single stages cost: admitting a call, finding its route, verifying the SigV4 of a GET,
-//! all of `decide`, parsing a certificate; and verifying each scheme by size of the body. Prints
-//! first how often a verification allocates.
+//! all of `decide`, parsing a certificate, finding whose it is, holding it to a rule and telling
+//! it upstream; and verifying each scheme by size of the body. Prints first how often a
+//! verification allocates.
 
 mod allocations;
+mod certificates;
+mod consumers;
 mod schemes;
 mod stage;
 
@@ -25,9 +28,12 @@ fn main() {
     verify(&stage, &call);
     let allocations = allocations::during(|| verify(&stage, &call));
     println!("sigv4_verify_get: {allocations} heap allocations");
+    certificates::count_allocations(&stage, |work| allocations::during(work));
     schemes::count_allocations(|work| allocations::during(work));
     let mut criterion = Criterion::default().configure_from_args();
     measure(&mut criterion, &stage);
+    certificates::measure(&mut criterion, &stage);
+    consumers::measure(&mut criterion, &stage);
     schemes::measure(&mut criterion);
     criterion.final_summary();
 }

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
 use std::sync::Arc;
 
 use countersign::call::{Call, Parts};
@@ -45,9 +46,38 @@ name = "partner"
 all_of = ["certificate", "signature"]
 signature = { schemes = ["sigv4"], service = "execute-api", region = "us-west-2" }
 
+[[policy]]
+name = "ruled"
+all_of = ["certificate"]
+certificate = { any_of = [{ san_dns_suffix = ".partner.example" }, { san_uri = "spiffe://bench/billing" }], not = { issuer = "CN=Old CA", serial = "0a1b" }, min_rsa_bits = 3072, min_ec_bits = 256, extended_key_usage = ["client_auth"], max_age_secs = 3155760000 }
+
 [[integration]]
 name = "mock"
 type = "mock"
+
+[[integration]]
+name = "rfc9440"
+type = "http_proxy"
+targets = ["127.0.0.1:80"]
+certificate_headers = [{ form = "rfc9440" }]
+
+[[integration]]
+name = "alb"
+type = "http_proxy"
+targets = ["127.0.0.1:80"]
+certificate_headers = [{ form = "alb" }]
+
+[[integration]]
+name = "nginx"
+type = "http_proxy"
+targets = ["127.0.0.1:80"]
+certificate_headers = [{ form = "nginx" }]
+
+[[integration]]
+name = "xfcc"
+type = "http_proxy"
+targets = ["127.0.0.1:80"]
+certificate_headers = [{ form = "xfcc" }]
 "#;
 
 /// A request whose head has been parsed.
@@ -66,7 +96,7 @@ pub struct Stage {
     pub keys: KeyRing,
     pub certificate: Vec<u8>,
     pub now: UtcTime,
-    identity: Identity,
+    pub identity: Identity,
 }
 
 impl Stage {
@@ -74,9 +104,7 @@ impl Stage {
         let directory = tempfile::tempdir().expect("a directory");
         let path = |name: &str| directory.path().join(name);
         let certificate = write_certificates(&path);
-        fs::write(path("credentials.toml"), STORE).expect("a file");
-        fs::set_permissions(path("credentials.toml"), fs::Permissions::from_mode(0o600))
-            .expect("a mode");
+        write_private(&path("credentials.toml"), STORE);
         fs::write(path("gateway.toml"), CONFIG.to_owned() + &routes()).expect("a file");
         countersign::tls::install_crypto();
         let config = Config::load(&path("gateway.toml")).expect("a configuration");
@@ -216,12 +244,18 @@ fn routes() -> String {
     text
 }
 
+/// A file that only its owner may read, as the gateway wants it.
+fn write_private(file: &Path, text: &str) {
+    fs::write(file, text).expect("a file");
+    fs::set_permissions(file, fs::Permissions::from_mode(0o600)).expect("a mode");
+}
+
 /// Writes an authority as `server.pem`; returns a client's certificate.
-fn write_certificates(path: &dyn Fn(&str) -> std::path::PathBuf) -> Vec<u8> {
+pub fn write_certificates(path: &dyn Fn(&str) -> std::path::PathBuf) -> Vec<u8> {
     let mut params = CertificateParams::new(vec!["gateway.example".to_owned()]).expect("a name");
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     let key = KeyPair::generate().expect("a key");
-    fs::write(path("server.key"), key.serialize_pem()).expect("a file");
+    write_private(&path("server.key"), &key.serialize_pem());
     let issuer = CertifiedIssuer::self_signed(params, key).expect("an authority");
     fs::write(path("server.pem"), issuer.pem()).expect("a file");
 

@@ -1,1 +1,2 @@
-//! Benches of Countersign; the micro-benches are in `micro/`.
+//! Benches of Countersign: single stages in `micro/`; handshakes, beside other servers, in
+//! `handshakes/`.

@@ -1,19 +1,20 @@
 //! Which consumer a certificate or a credential belongs to.
 //! In: the configured consumers. Out: a name, or none; two that fit are none as well.
 
+mod certificates;
+
 use std::collections::{HashMap, HashSet};
-use std::sync::Arc;
 
 use crate::clock::UtcTime;
-use crate::config::{CertificateRule, Consumer};
+use crate::config::Consumer;
 use crate::identity::Vouched;
 use crate::names::{ConsumerName, CredentialId};
 
-use super::certificate_rule::failing;
+use certificates::Certificates;
 
 /// The consumers, by what they are known by.
 pub(super) struct Consumers {
-    certificates: Vec<(Arc<CertificateRule>, ConsumerName)>,
+    certificates: Certificates,
     credentials: HashMap<CredentialId, ConsumerName>,
     principals: Vec<(String, ConsumerName)>,
     /// Those whose refused signatures are explained in the log.
@@ -22,10 +23,6 @@ pub(super) struct Consumers {
 
 impl Consumers {
     pub(super) fn new(consumers: &[Consumer]) -> Self {
-        let certificates = consumers.iter().flat_map(|consumer| {
-            let one = |form: &Arc<CertificateRule>| (form.clone(), consumer.name.clone());
-            consumer.certificates.iter().map(one).collect::<Vec<_>>()
-        });
         let credentials = consumers.iter().flat_map(|consumer| {
             let one = |id: &CredentialId| (id.clone(), consumer.name.clone());
             consumer.credentials.iter().map(one).collect::<Vec<_>>()
@@ -35,7 +32,7 @@ impl Consumers {
             consumer.principals.iter().map(one).collect::<Vec<_>>()
         });
         Self {
-            certificates: certificates.collect(),
+            certificates: Certificates::new(consumers),
             credentials: credentials.collect(),
             principals: principals.collect(),
             explained: consumers
@@ -76,13 +73,7 @@ impl Consumers {
         vouched: &Vouched<'_>,
         now: UtcTime,
     ) -> Option<&ConsumerName> {
-        let mut fitting = self
-            .certificates
-            .iter()
-            .filter(|(rule, _)| failing(rule, vouched, now).is_none())
-            .map(|(_, name)| name);
-        let first = fitting.next()?;
-        fitting.all(|other| other == first).then_some(first)
+        self.certificates.find(vouched, now)
     }
 }
 

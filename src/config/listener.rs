@@ -240,8 +240,22 @@ fn read_certificates(table: &mut Table<'_>, base: &Path) -> Vec<CertificateFiles
         .collect()
 }
 
-/// A table with `chain` and `private_key`; `None` when one of them is missing, which is noted.
-pub(super) fn read_certificate(mut table: Table<'_>, base: &Path) -> Option<CertificateFiles> {
+fn read_certificate(mut table: Table<'_>, base: &Path) -> Option<CertificateFiles> {
+    let files = read_files(&mut table, base);
+    let staple = read_staple(&mut table, base);
+    table.finish();
+    Some(CertificateFiles { staple, ..files? })
+}
+
+/// A table with `chain` and `private_key` and nothing else; `None` when one of them is missing,
+/// which is noted.
+pub(super) fn read_pair(mut table: Table<'_>, base: &Path) -> Option<CertificateFiles> {
+    let files = read_files(&mut table, base);
+    table.finish();
+    files
+}
+
+fn read_files(table: &mut Table<'_>, base: &Path) -> Option<CertificateFiles> {
     let line = table.line();
     let chain = table
         .need("chain", "name the PEM file of the certificate, leaf first")
@@ -249,12 +263,10 @@ pub(super) fn read_certificate(mut table: Table<'_>, base: &Path) -> Option<Cert
     let private_key = table
         .need("private_key", "name the PEM file of the certificate's key")
         .text("private_key");
-    let staple = read_staple(&mut table, base);
-    table.finish();
     Some(CertificateFiles {
         chain: base.join(chain?.value),
         private_key: base.join(private_key?.value),
-        staple,
+        staple: StapleFrom::Nowhere,
         line,
         may_be_missing: false,
     })

@@ -30,7 +30,7 @@ pub(super) fn read(table: &mut Table<'_>, base: &Path) -> Option<UpstreamTls> {
     let ca = read_ca(&mut table, base);
     let server_name = read_server_name(&mut table);
     let certificate = table.table("certificate");
-    let certificate = certificate.and_then(|table| listener::read_certificate(table, base));
+    let certificate = certificate.and_then(|table| listener::read_pair(table, base));
     let min_version = table.word("min_version", &listener::TLS_VERSIONS);
     table.finish();
     Some(UpstreamTls {

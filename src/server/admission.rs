@@ -24,8 +24,8 @@ use super::buffers::Held;
 use super::headers;
 use super::inbound;
 use super::outgoing;
-use super::proxy::Gateway;
 use super::request::Request;
+use super::state::State;
 
 /// One decision more than what may have to be had for it: what a responder says, who calls, the
 /// body, and whether the signature was used before.
@@ -33,52 +33,64 @@ const MOST_ROUNDS: usize = 5;
 /// A responder may be about to answer.
 const NOT_YET_KNOWN: Refusal = Refusal::CertificateUntrusted(Distrust::RevocationUnknown);
 
-impl Gateway {
-    /// Leave to hold a body.
-    pub(super) fn hold(&self, snapshot: &Snapshot) -> Held {
-        let most = snapshot.process().max_held_bytes;
-        self.state.buffers.hold(most)
-    }
+/// Lets a request in: plans its answer, and finds out everything that must be known before the
+/// upstream hears of it. What was planned is kept in `request`, for the log of a refusal too.
+///
+/// # Errors
+/// Why it is refused.
+pub(super) async fn admit(
+    state: &State,
+    session: &mut Session,
+    request: &mut Request,
+    snapshot: &Snapshot,
+) -> Result<(), Refusal> {
+    let plan = decide_whole(state, session, request, snapshot).await?;
+    let checked = match tell_certificate(session, request, &plan, snapshot).await {
+        Ok(()) => check_early(session, request, &plan, state.hold(snapshot)).await,
+        Err(refusal) => Err(refusal),
+    };
+    request.plan = Some(plan);
+    checked
+}
 
-    /// Decides about a request, reading its body first when its signature needs that.
-    pub(super) async fn admit(
-        &self,
-        session: &mut Session,
-        request: &mut Request,
-        snapshot: &Snapshot,
-    ) -> Result<Plan, Refusal> {
-        let mut remembered = None;
-        let mut settled = false;
-        for _ in 0..MOST_ROUNDS {
-            // Read anew: a caller takes its time with a body, and the memory of used signatures
-            // forgets one as soon as it is no longer good.
-            let now = UtcTime::now();
-            let decided = decide(session, request, snapshot, remembered.as_ref(), now);
-            let (body, decision) = match (decided, &request.connection) {
-                (Err(NOT_YET_KNOWN), Some(connection)) if !settled => {
-                    settled = true;
-                    connection.clone().settle(snapshot, now).await;
-                    continue;
-                }
-                (decided, _) => decided?,
-            };
-            match decision {
-                Decision::Serve(plan) => return Ok(plan),
-                Decision::ReadBody { .. } if request.body.is_some() => break,
-                Decision::ReadBody { limit } => {
-                    let mut held = self.hold(snapshot);
-                    let whole = inbound::read_whole(session, body, limit, &mut held).await?;
-                    request.body = Some(whole);
-                    request.held = Some(held);
-                }
-                Decision::Ask(question) => {
-                    let told = snapshot.authorizer().ask(question, now).await?;
-                    remembered = told.or(remembered);
-                }
+/// Decides about a request, reading its body first when its signature needs that.
+async fn decide_whole(
+    state: &State,
+    session: &mut Session,
+    request: &mut Request,
+    snapshot: &Snapshot,
+) -> Result<Plan, Refusal> {
+    let mut remembered = None;
+    let mut settled = false;
+    for _ in 0..MOST_ROUNDS {
+        // Read anew: a caller takes its time with a body, and the memory of used signatures
+        // forgets one as soon as it is no longer good.
+        let now = UtcTime::now();
+        let decided = decide(session, request, snapshot, remembered.as_ref(), now);
+        let (body, decision) = match (decided, &request.connection) {
+            (Err(NOT_YET_KNOWN), Some(connection)) if !settled => {
+                settled = true;
+                connection.clone().settle(snapshot, now).await;
+                continue;
+            }
+            (decided, _) => decided?,
+        };
+        match decision {
+            Decision::Serve(plan) => return Ok(plan),
+            Decision::ReadBody { .. } if request.body.is_some() => break,
+            Decision::ReadBody { limit } => {
+                let mut held = state.hold(snapshot);
+                let whole = inbound::read_whole(session, body, limit, &mut held).await?;
+                request.body = Some(whole);
+                request.held = Some(held);
+            }
+            Decision::Ask(question) => {
+                let told = snapshot.authorizer().ask(question, now).await?;
+                remembered = told.or(remembered);
             }
         }
-        Err(Refusal::Internal("deciding came to no end"))
     }
+    Err(Refusal::Internal("deciding came to no end"))
 }
 
 /// One run of the stages, over the body as well when it was read.
@@ -144,7 +156,7 @@ fn decide(
 }
 
 /// Finds what the upstream is to be told of the certificate, before it hears of the request.
-pub(super) async fn tell_certificate(
+async fn tell_certificate(
     session: &Session,
     request: &mut Request,
     plan: &Plan,
@@ -169,7 +181,7 @@ pub(super) async fn tell_certificate(
 
 /// Checks a small signed body before the upstream hears of the request; sets a watch over
 /// what streams. A mock has no upstream to wait for, so its bodies are checked whole.
-pub(super) async fn check_early(
+async fn check_early(
     session: &mut Session,
     request: &mut Request,
     plan: &Plan,

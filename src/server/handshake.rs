@@ -2,12 +2,13 @@
 //! and what the handshake came to, or how it failed, which is told to log and metrics.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use rustls::server::Acceptor;
 use rustls::{HandshakeKind, ProtocolVersion, ServerConnection};
-use tokio::io::AsyncWriteExt as _;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, timeout, timeout_at};
 use tokio_rustls::LazyConfigAcceptor;
 use tokio_rustls::server::TlsStream;
 
@@ -41,7 +42,14 @@ pub(super) struct Failure {
     detail: String,
     sni: Option<String>,
     seen: Option<Seen>,
+    /// On which an alert has said why.
+    socket: Option<TcpStream>,
 }
+
+/// How long a caller who was refused is listened to.
+const FAREWELL: Duration = Duration::from_secs(1);
+/// The most bytes that are still taken from one; a certificate and a request fit.
+const FAREWELL_BYTES: u64 = 128 * 1024;
 
 /// Shakes hands, until `deadline` at the latest. `None` when it was with an
 /// authority that issues certificates and has seen what it wanted to see.
@@ -53,16 +61,20 @@ pub(super) async fn shake(
 ) -> Result<Option<Hands>, Failure> {
     let mut sni = None;
     let shaken = witnessed(timeout_at(deadline, async {
-        let start = LazyConfigAcceptor::new(Acceptor::default(), socket).await?;
+        let alone = |error| (error, None);
+        let start = LazyConfigAcceptor::new(Acceptor::default(), socket);
+        let start = start.await.map_err(alone)?;
         let hello = start.client_hello();
         sni = hello.server_name().map(str::to_owned);
         if let Some(challenge) = challenges.handshake(sni.as_deref(), hello.alpn()) {
-            start.into_stream(challenge).await?.shutdown().await?;
+            let mut stream = start.into_stream(challenge).await.map_err(alone)?;
+            stream.shutdown().await.map_err(alone)?;
             return Ok(None);
         }
         let door = tls.door(sni.as_deref());
-        let stream = start.into_stream(door.server().clone()).await?;
-        Ok::<_, std::io::Error>(Some((stream, door)))
+        let hands = start.into_stream(door.server().clone()).into_fallible();
+        let stream = hands.await.map_err(|(error, io)| (error, Some(io)))?;
+        Ok::<_, (std::io::Error, _)>(Some((stream, door)))
     }));
     let failed = |(timed_out, reason, detail), seen, sni| Failure {
         timed_out,
@@ -70,13 +82,15 @@ pub(super) async fn shake(
         detail,
         sni,
         seen,
+        socket: None,
     };
     let (stream, door, seen) = match shaken.await {
         (Ok(Ok(Some((stream, door)))), seen) => (stream, door, seen),
         (Ok(Ok(None)), _) => return Ok(None),
-        (Ok(Err(error)), seen) => {
+        (Ok(Err((error, socket))), seen) => {
             let (reason, detail) = why(&error, seen.as_ref());
-            return Err(failed((false, reason, detail), seen, sni));
+            let failure = failed((false, reason, detail), seen, sni);
+            return Err(Failure { socket, ..failure });
         }
         (Err(_), seen) => {
             let detail = "the handshake took too long".to_owned();
@@ -94,15 +108,16 @@ pub(super) async fn shake(
     }
 }
 
-/// Tells how a handshake ended; hands it on when it succeeded.
+/// Tells how a handshake ended. Gives it on when it succeeded, and what is left of the connection
+/// to [`part`] with when it was refused.
 pub(super) fn told(
     state: &Arc<State>,
     listener: &ListenerName,
     source: &Source,
     hands: Result<Option<Hands>, Failure>,
-) -> Option<Hands> {
+) -> Result<Hands, Option<TcpStream>> {
     let result = match &hands {
-        Ok(None) => return None,
+        Ok(None) => return Err(None),
         Ok(Some(hands)) if hands.resumed => HandshakeResult::Resumed,
         Ok(_) => HandshakeResult::Full,
         Err(failure) if failure.timed_out => HandshakeResult::TimedOut,
@@ -111,7 +126,7 @@ pub(super) fn told(
     let metrics = state.telemetry.metrics();
     metrics.handshake(listener.as_str(), result);
     let failure = match hands {
-        Ok(hands) => return hands,
+        Ok(hands) => return hands.ok_or(None),
         Err(failure) => failure,
     };
     let seen = failure.seen.as_ref();
@@ -131,7 +146,19 @@ pub(super) fn told(
         certificate_serial: identity.map(Identity::serial),
         detail: failure.detail,
     }));
-    None
+    Err(failure.socket)
+}
+
+/// Lets a caller who was refused hear why: as long as bytes of theirs go unread, closing makes the
+/// kernel send a reset, on which many clients drop the alert that came before it.
+pub(super) async fn part(mut socket: TcpStream) {
+    let heard = async {
+        socket.shutdown().await?;
+        let mut rest = socket.take(FAREWELL_BYTES);
+        tokio::io::copy(&mut rest, &mut tokio::io::sink()).await
+    };
+    // Whoever has not gone by then has heard enough.
+    let _ = timeout(FAREWELL, heard).await;
 }
 
 /// Why a handshake failed: a word, which is a label of metrics, and what an operator may read.

@@ -108,7 +108,7 @@ impl<A: ServerApp + Send + Sync + 'static> Acceptor<A> {
         // Behind a proxy the address that counts is known only when its header was read.
         let address = proxies.is_none().then_some(peer.ip());
         let most = snapshot.process().max_connections;
-        match Slot::take(self, address, &listener, most) {
+        match Slot::take(&self.state, &self.addresses, address, &listener, most) {
             Ok(slot) => {
                 let one = self.clone();
                 tokio::spawn(async move { one.begin(socket, peer, listener, slot).await });
@@ -161,8 +161,9 @@ impl<A: ServerApp + Send + Sync + 'static> Acceptor<A> {
                 let challenges = &self.state.challenges;
                 let hands = handshake::shake(socket, tls, challenges, deadline).await;
                 match handshake::told(&self.state, &self.name, &source, hands) {
-                    Some(hands) => (Transport::Tls(hands.stream), Some(hands.facts), hands.http2),
-                    None => return,
+                    Ok(hands) => (Transport::Tls(hands.stream), Some(hands.facts), hands.http2),
+                    Err(None) => return,
+                    Err(Some(socket)) => return handshake::part(socket).await,
                 }
             }
         };

@@ -20,7 +20,7 @@ use crate::refusal::Refusal;
 use crate::response::{self, REQUEST_ID};
 use crate::signature::BodyDuty;
 
-use super::admission::{authority_of, check_early, tell_certificate};
+use super::admission::{admit, authority_of};
 use super::connection::Connection;
 use super::headers::{self, Passenger};
 use super::inbound;
@@ -89,23 +89,14 @@ impl ProxyHttp for Gateway {
             return Ok(true);
         }
         let snapshot = self.state.keep_snapshot();
-        let plan = match self.admit(session, request, &snapshot).await {
-            Ok(plan) => plan,
-            Err(refusal) => return refuse(session, request, refusal).await,
-        };
-        if let Err(refusal) = tell_certificate(session, request, &plan, &snapshot).await {
-            request.plan = Some(plan);
+        if let Err(refusal) = admit(&self.state, session, request, &snapshot).await {
             return refuse(session, request, refusal).await;
         }
-        if let Err(refusal) = check_early(session, request, &plan, self.hold(&snapshot)).await {
-            request.plan = Some(plan);
-            return refuse(session, request, refusal).await;
-        }
-        let answer = plan.answer().clone();
-        request.plan = Some(plan);
+        let answer = request.plan.as_ref().map(|plan| plan.answer().clone());
         match answer {
-            Answer::Proxy(_) => Ok(false),
-            Answer::Mock(mock) => give_mock(session, request, &mock).await,
+            Some(Answer::Mock(mock)) => give_mock(session, request, &mock).await,
+            Some(Answer::Proxy(_)) => Ok(false),
+            None => Err(Error::explain(ErrorType::InternalError, "there is no plan")),
         }
     }
 

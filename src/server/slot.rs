@@ -9,7 +9,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use crate::names::ListenerName;
 use crate::snapshot::ListenerSnapshot;
 
-use super::listener::Acceptor;
 use super::state::State;
 
 /// How many connections one listener has, and each address on it.
@@ -36,15 +35,16 @@ impl Slot {
     ///
     /// # Errors
     /// The limit that it would break.
-    pub(super) fn take<A>(
-        acceptor: &Acceptor<A>,
+    pub(super) fn take(
+        state: &Arc<State>,
+        addresses: &Arc<Addresses>,
         address: Option<IpAddr>,
         listener: &ListenerSnapshot,
         most: usize,
     ) -> Result<Self, &'static str> {
-        let limits = &listener.settings.limits;
-        let mut counts = acceptor.addresses.lock();
-        if acceptor.state.live.load(Ordering::Relaxed) >= most {
+        let (name, limits) = (&listener.settings.name, &listener.settings.limits);
+        let mut counts = addresses.lock();
+        if state.live.load(Ordering::Relaxed) >= most {
             return Err("total");
         }
         if counts.all >= limits.max_connections {
@@ -54,13 +54,13 @@ impl Slot {
             counts.add(address, limits.max_connections_per_address)?;
         }
         counts.all += 1;
-        acceptor.state.live.fetch_add(1, Ordering::Relaxed);
-        let open = &acceptor.state.telemetry.metrics().connections;
-        open.with_label_values(&[acceptor.name.as_str()]).inc();
+        state.live.fetch_add(1, Ordering::Relaxed);
+        let open = &state.telemetry.metrics().connections;
+        open.with_label_values(&[name.as_str()]).inc();
         Ok(Self {
-            state: acceptor.state.clone(),
-            addresses: acceptor.addresses.clone(),
-            name: acceptor.name.clone(),
+            state: state.clone(),
+            addresses: addresses.clone(),
+            name: name.clone(),
             address,
         })
     }

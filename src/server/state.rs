@@ -12,7 +12,7 @@ use crate::names::RequestIds;
 use crate::snapshot::Snapshot;
 use crate::telemetry::Telemetry;
 
-use super::buffers::Buffers;
+use super::buffers::{Buffers, Held};
 use super::pace::Pace;
 
 /// In a second.
@@ -63,6 +63,11 @@ impl State {
     /// The snapshot that serves, to keep for a request.
     pub(super) fn keep_snapshot(&self) -> Arc<Snapshot> {
         self.snapshot.load_full()
+    }
+
+    /// Leave to hold a body.
+    pub(super) fn hold(&self, snapshot: &Snapshot) -> Held {
+        self.buffers.hold(snapshot.process().max_held_bytes)
     }
 
     /// Replaces the snapshot, whole and at once.

@@ -7,9 +7,10 @@ use prometheus::{
     IntCounterVec, IntGauge, IntGaugeVec, Registry, TextEncoder,
 };
 
-use super::pulled::{CredentialRecord, ListRecord, Pulled, PulledMetrics, SourceRecord};
+use super::pulled::{CredentialRecord, Pulled, PulledMetrics, SourceRecord};
 use super::record::{ConnectionRecord, HandshakeRecord, RequestRecord};
 use super::registry::{counters, gauges, histograms, named, opts, register};
+use super::revocation::ListRecord;
 
 /// How a handshake ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,6 +58,7 @@ pub struct Metrics {
     config_version: Gauge,
     certificate_expiry: GaugeVec,
     upstream_certificate_expiry: GaugeVec,
+    trusted_certificate_expiry: GaugeVec,
     pulled: PulledMetrics,
     /// Lines that the access log lost.
     pub log_lines_dropped: IntCounter,
@@ -155,6 +157,16 @@ impl Metrics {
                 "certificate_expiry_timestamp_seconds",
                 "When a listener's certificate expires, in seconds since 1970.",
                 "listener",
+            ),
+            trusted_certificate_expiry: register(
+                &registry,
+                GaugeVec::new(
+                    opts(
+                        "trusted_certificate_expiry_timestamp_seconds",
+                        "When an authority or a pinned certificate of a trust store expires, in seconds since 1970.",
+                    ),
+                    &["trust_store", "subject"],
+                ),
             ),
             upstream_certificate_expiry: expiry(
                 &registry,
@@ -255,6 +267,12 @@ impl Metrics {
     /// seconds since 1970).
     pub fn upstream_certificates<'a>(&self, all: impl Iterator<Item = (&'a str, String, i64)>) {
         set(&self.upstream_certificate_expiry, all);
+    }
+
+    /// Tells when what trust stores believe expires: every (trust store, subject, seconds since
+    /// 1970).
+    pub fn trusted_certificates<'a>(&self, all: impl Iterator<Item = (&'a str, String, i64)>) {
+        set(&self.trusted_certificate_expiry, all);
     }
 
     /// Everything in Prometheus's text format, with what is so `now`.

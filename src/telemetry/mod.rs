@@ -13,8 +13,9 @@ use crate::config::AccessLog;
 
 pub use access_log::AccessLogWriter;
 pub use metrics::{HandshakeResult, Metrics};
-pub use pulled::{CredentialRecord, ListRecord, OcspRecord, Pulled, ReplayRecord, SourceRecord};
+pub use pulled::{CredentialRecord, Pulled, ReplayRecord, SourceRecord};
 pub use record::{ConnectionRecord, HandshakeRecord, ProxyRecord, Record, RequestRecord, log_time};
+pub use revocation::{ListRecord, OcspRecord};
 
 /// The log and the counters, shared by all that happens.
 pub struct Telemetry {

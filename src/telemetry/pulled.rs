@@ -6,7 +6,7 @@ use std::sync::{Mutex, PoisonError};
 use prometheus::{GaugeVec, IntCounterVec, IntGauge, Registry};
 
 use super::registry::{counters, named, opts, register};
-use super::revocation::RevocationMetrics;
+use super::revocation::{ListRecord, OcspRecord, RevocationMetrics};
 
 /// What is told of one credential. Never more than its name.
 pub struct CredentialRecord<'a> {
@@ -49,35 +49,6 @@ pub struct ReplayRecord {
     pub store_allowed: u64,
     /// Signatures for which there was no room.
     pub full: u64,
-}
-
-/// What is told of one source of revoked certificates' lists.
-pub struct ListRecord {
-    /// Where they come from, without what may be a secret.
-    pub source: String,
-    /// Certificates that they name.
-    pub entries: usize,
-    /// When the oldest of them was published, in seconds since 1970.
-    pub this_update: i64,
-    /// When the first of them ends, in seconds since 1970.
-    pub next_update: i64,
-    /// Loads that brought lists.
-    pub good: u64,
-    /// Loads that did not.
-    pub failed: u64,
-}
-
-/// What is told of OCSP responders.
-#[derive(Clone, Copy, Default)]
-pub struct OcspRecord {
-    /// Answers that can be believed.
-    pub answered: u64,
-    /// Questions that brought none.
-    pub failed: u64,
-    /// Questions that were not put, because there was no room.
-    pub dropped: u64,
-    /// Certificates of which something is known.
-    pub entries: usize,
 }
 
 /// Everything that is told when a reader asks.

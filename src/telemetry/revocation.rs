@@ -2,8 +2,36 @@
 
 use prometheus::{GaugeVec, IntCounterVec, IntGauge, Registry};
 
-use super::pulled::{ListRecord, OcspRecord};
 use super::registry::{counters, named, opts, register};
+
+/// What is told of one source of revoked certificates' lists.
+pub struct ListRecord {
+    /// Where they come from, without what may be a secret.
+    pub source: String,
+    /// Certificates that they name.
+    pub entries: usize,
+    /// When the oldest of them was published, in seconds since 1970.
+    pub this_update: i64,
+    /// When the first of them ends, in seconds since 1970.
+    pub next_update: i64,
+    /// Loads that brought lists.
+    pub good: u64,
+    /// Loads that did not.
+    pub failed: u64,
+}
+
+/// What is told of OCSP responders.
+#[derive(Clone, Copy, Default)]
+pub struct OcspRecord {
+    /// Answers that can be believed.
+    pub answered: u64,
+    /// Questions that brought none.
+    pub failed: u64,
+    /// Questions that were not put, because there was no room.
+    pub dropped: u64,
+    /// Certificates of which something is known.
+    pub entries: usize,
+}
 
 pub(super) struct RevocationMetrics {
     entries: GaugeVec,

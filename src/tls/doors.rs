@@ -23,12 +23,18 @@ pub struct Door {
     ticketer: Arc<dyn ProducesTickets>,
 }
 
-/// What makes two doors one.
-type Key = (ClientCertificateMode, Option<TrustId>);
+/// What makes two doors one. Trust alone does not: who is told the names of its authorities may
+/// show nothing where others show a certificate.
+type Key = (ClientCertificateMode, Option<(TrustId, bool)>);
+
+fn key(mode: ClientCertificateMode, trust: Option<&Arc<Trust>>) -> Key {
+    let trust = trust.map(|trust| (trust.id(), trust.advertises()));
+    (mode, trust)
+}
 
 impl Door {
     fn key(&self) -> Key {
-        (self.mode, self.trust.as_ref().map(|trust| trust.id()))
+        key(self.mode, self.trust.as_ref())
     }
 }
 
@@ -99,7 +105,7 @@ impl Maker<'_> {
         if trust.is_none() && client.proves() {
             return Err("a trust store was not opened".to_owned());
         }
-        let key = (client.mode, trust.as_ref().map(|trust| trust.id()));
+        let key = key(client.mode, trust.as_ref());
         let mut before = self.previous.iter().flat_map(|doors| doors.all());
         let ticketer = match before.find(|door| door.key() == key) {
             Some(door) => door.ticketer.clone(),

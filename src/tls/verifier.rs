@@ -54,6 +54,9 @@ pub(super) struct Verifier {
 
 /// As many certificates as an unverified chain may have; what rustls reads is bounded in bytes.
 const MAX_UNVERIFIED: usize = 10;
+/// The most bytes of a chain. Session tickets hold it, and OpenSSL's clients break off at one of
+/// more than 16 KiB.
+const MAX_CHAIN_BYTES: usize = 15 * 1024;
 
 impl Verifier {
     pub(super) fn new(mode: ClientCertificateMode, trust: Option<Arc<Trust>>) -> Self {
@@ -74,6 +77,9 @@ impl Verifier {
         now: UtcTime,
     ) -> Result<Option<Judgement>, Distrust> {
         let identity = identity?;
+        if chain.iter().map(|one| one.len()).sum::<usize>() > MAX_CHAIN_BYTES {
+            return Err(Distrust::ChainTooLong);
+        }
         match &self.trust {
             Some(trust) => trust.judge_handshake(chain, identity, now).map(Some),
             None if chain.len() > MAX_UNVERIFIED => Err(Distrust::ChainTooLong),

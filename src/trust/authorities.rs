@@ -8,6 +8,7 @@ use rustls::DistinguishedName;
 use rustls::pki_types::{CertificateDer, TrustAnchor};
 
 use crate::bundle::read_bundle;
+use crate::clock::UtcTime;
 use crate::config::TrustStore;
 use crate::identity::Identity;
 use crate::problem::Problems;
@@ -107,6 +108,11 @@ impl Authorities {
 
     pub(super) fn subject(&self, place: usize) -> Option<&str> {
         self.all.get(place).map(|one| one.subject.as_str())
+    }
+
+    pub(super) fn ends(&self) -> impl Iterator<Item = (&str, UtcTime)> {
+        let all = self.all.iter();
+        all.map(|one| (one.subject.as_str(), one.inspected.not_after))
     }
 
     /// Their names as TLS tells them: whole names in DER, where webpki keeps what is inside.

@@ -89,6 +89,12 @@ fn check_path(
         authority.inspected.check_time(now)?;
         until = until.min(authority.inspected.not_after);
     }
+    // A trust anchor of webpki has no length: it is that of the authority's own certificate.
+    let below = whole.len() - 1;
+    let most_below = authority.inspected.most_below.unwrap_or(u32::MAX);
+    if usize::try_from(most_below).is_ok_and(|most| below > most) {
+        return Err(Distrust::NotAnAuthority);
+    }
     whole.push(authority.der.clone());
     if let Some(revocation) = &trust.revocation
         && let Some(end) = revocation.check(&whole, moment, now)?

@@ -1,5 +1,5 @@
-//! What webpki does not look at in a certificate: KeyUsage, the strength of its key, and the
-//! times of an authority.
+//! What webpki does not look at in a certificate: KeyUsage, the strength of its key, and, of an
+//! authority of the store, its times and how many may stand below it.
 
 use rustls::pki_types::CertificateDer;
 use x509_parser::certificate::X509Certificate;
@@ -16,6 +16,8 @@ pub(super) struct Inspected {
     pub(super) not_after: UtcTime,
     /// BasicConstraints with CA:TRUE.
     pub(super) is_authority: bool,
+    /// The most authorities that may stand below it (RFC 5280 §4.2.1.9); `None` for any number.
+    pub(super) most_below: Option<u32>,
     /// Whether ExtendedKeyUsage names client authentication.
     pub(super) names_client_auth: bool,
     /// Bits of an RSA key.
@@ -46,6 +48,9 @@ impl Inspected {
         Ok(Self {
             not_before: UtcTime::from_unix(validity.not_before.timestamp()),
             not_after: UtcTime::from_unix(validity.not_after.timestamp()),
+            most_below: constraints
+                .as_ref()
+                .and_then(|found| found.value.path_len_constraint),
             is_authority: constraints.is_some_and(|found| found.value.ca),
             names_client_auth: purposes.is_some_and(|found| found.value.client_auth),
             rsa_bits,

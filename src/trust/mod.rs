@@ -116,6 +116,11 @@ impl Trusts {
         self.all.iter().find(|trust| *trust.settings == *store)
     }
 
+    /// Every one.
+    pub fn iter(&self) -> impl Iterator<Item = &Arc<Trust>> {
+        self.all.iter()
+    }
+
     /// The same stores with other `lists`. Those that ask no list are the very same.
     pub fn with_lists(&self, lists: &Lists) -> Self {
         let all = self.all.iter().map(|trust| match &trust.revocation {
@@ -198,11 +203,22 @@ impl Trust {
 
     /// The authorities whose names callers are told.
     pub fn hints(&self) -> Vec<DistinguishedName> {
-        let advertised = self.settings.advertise_ca_names;
-        match advertised.unwrap_or(self.pins.is_empty()) {
+        match self.advertises() {
             true => self.authorities.names().collect(),
             false => Vec::new(),
         }
+    }
+
+    /// Whether callers are told those names.
+    pub fn advertises(&self) -> bool {
+        let advertised = self.settings.advertise_ca_names;
+        advertised.unwrap_or(self.pins.is_empty())
+    }
+
+    /// The subject and the last second of every authority, and of every certificate that is pinned
+    /// by its file.
+    pub fn ends(&self) -> impl Iterator<Item = (&str, UtcTime)> {
+        self.authorities.ends().chain(self.pins.ends())
     }
 
     /// The subject of the authority at a place of the store, as RFC 4514 writes it.

@@ -8,6 +8,7 @@ use std::path::Path;
 use aws_lc_rs::digest::Context;
 
 use crate::bundle::read_bundle;
+use crate::clock::UtcTime;
 use crate::config::Pin;
 use crate::digest::sha256;
 use crate::identity::Identity;
@@ -20,6 +21,8 @@ use super::Voucher;
 pub(super) struct Pins {
     fingerprints: BTreeSet<[u8; 32]>,
     public_keys: BTreeSet<[u8; 32]>,
+    /// Subject and last second of those that are there whole.
+    ends: Vec<(String, UtcTime)>,
 }
 
 impl Pins {
@@ -31,14 +34,26 @@ impl Pins {
                 Pin::Fingerprint(hash) => _ = pins.fingerprints.insert(*hash),
                 Pin::PublicKey(hash) => _ = pins.public_keys.insert(*hash),
                 Pin::Certificate { file, line } => match read_bundle(file) {
-                    Ok(found) => pins
-                        .fingerprints
-                        .extend(found.iter().map(|one| sha256(one))),
+                    Ok(found) => found.iter().for_each(|one| pins.add(one)),
                     Err(text) => problems.add(config, *line, text),
                 },
             }
         }
         problems.or_ok(pins)
+    }
+
+    fn add(&mut self, certificate: &[u8]) {
+        self.fingerprints.insert(sha256(certificate));
+        // One that cannot be read is no caller's either.
+        if let Ok(identity) = Identity::parse(certificate) {
+            let subject = identity.subject().to_owned();
+            self.ends.push((subject, identity.not_after()));
+        }
+    }
+
+    pub(super) fn ends(&self) -> impl Iterator<Item = (&str, UtcTime)> {
+        let ends = self.ends.iter();
+        ends.map(|(subject, end)| (subject.as_str(), *end))
     }
 
     pub(super) fn is_empty(&self) -> bool {

@@ -109,6 +109,11 @@ fn only_the_pinned_certificate_comes_through_and_two_of_them_while_rotating() {
     assert!(gateway.reload(&rotated));
     assert_eq!(get(&gateway, Some(next), "1.3"), "200");
     assert_eq!(get(&gateway, Some(current), "1.3"), "000");
+    let ends = "countersign_trusted_certificate_expiry_timestamp_seconds";
+    let end = gateway.metric(ends, "trust_store=\"api-gateway\"");
+    let year = 364.0 * 86_400.0;
+    let now = countersign::clock::UtcTime::now().unix() as f64;
+    assert!((end - now - year).abs() < 3600.0, "{end}");
     let unknown = gateway.metric("countersign_handshake_failures_total", "unknown_issuer");
     assert_eq!(unknown, 7.0);
 }

@@ -362,23 +362,75 @@ fn h1_underscores_are_gone_over_http2_and_before_a_real_nginx_that_takes_them() 
             assert_eq!(said, format!("||{verdict}||"), "{version} {path}");
         }
     }
-    // Underscores are refused or removed: nginx never makes a variable of them.
+    // A name with an underscore is refused before it could be taken for another.
     let settings = tls(directory.path(), None);
-    let clean: [(&[u8], &[u8]); 4] = [
+    let fields: [(&[u8], &[u8]); 5] = [
         (b":method", b"GET"),
         (b":scheme", b"https"),
         (b":authority", b"localhost"),
         (b":path", b"/open"),
+        (b"x_my_cert", b"forged"),
     ];
     let public = gateway.address("public");
-    assert_eq!(
-        http2::ask(public, &settings, &clean, None),
-        Fate::Answered(200)
-    );
+    let ask = |fields: &[_]| http2::ask(public, &settings, fields, None);
+    assert_eq!(ask(&fields[..4]), Fate::Answered(200));
+    assert_ne!(ask(&fields), Fate::Answered(200));
     let mut client = Client::tls(public, &settings, "localhost").unwrap();
     let asked = client.ask("GET /open HTTP/1.1\r\nHost: localhost\r\nX_My_Cert: forged\r\n\r\n");
-    let said = text(&asked.body);
-    assert!(asked.status == 400 || said == "||NONE||", "{said}");
+    assert_eq!(asked.status, 400);
+}
+
+#[test]
+fn h3_each_field_of_a_certificate_is_there_once() {
+    let (directory, _ca) = stage();
+    let upstream = Recorder::start();
+    let config = config(upstream.address, "ca.pem", EVERY_FORM);
+    let gateway = Gateway::start(directory.path(), &config);
+    let twice = [
+        "X-My-Cert: :AA==:",
+        "x-my-cert: :AA==:",
+        "X.My.Cert: :AA==:",
+    ];
+    assert_eq!(ask(&gateway, Some("billing"), "/certified", &twice), 200);
+    let seen = upstream.seen().to_ascii_lowercase();
+    let names: Vec<&str> = seen
+        .lines()
+        .filter_map(|line| line.split_once(':'))
+        .map(|(name, _)| name)
+        .filter(|name| name.contains("cert") || name.contains("ssl") || name.contains("verdict"))
+        .collect();
+    let mut once = names.clone();
+    once.sort();
+    once.dedup();
+    assert_eq!(names.len(), once.len(), "{seen}");
+    assert_eq!(names.len(), 15, "{names:?}");
+}
+
+#[test]
+fn h4_a_trusted_peer_says_nothing_of_certificates_either() {
+    let (directory, _ca) = stage();
+    let upstream = Recorder::start();
+    let mut config = config(upstream.address, "ca.pem", EVERY_FORM);
+    config = config.replacen(
+        "[[listener]]",
+        "[[listener]]\ntrusted_peers = [\"127.0.0.0/8\"]",
+        2,
+    );
+    let gateway = Gateway::start(directory.path(), &config);
+    let fields = [
+        "X-Forwarded-For: 192.0.2.7",
+        "X-Forwarded-Client-Cert: forged",
+        "Client-Cert: forged",
+        "X-My-Cert: forged",
+        "X-Amzn-Mtls-Clientcert-Leaf: forged",
+    ];
+    for path in ["/open", "/untold"] {
+        assert_eq!(ask(&gateway, None, path, &fields), 200);
+        let forwarded = upstream.field("x-forwarded-for");
+        assert_eq!(forwarded.as_deref(), Some("192.0.2.7, 127.0.0.1"));
+        let seen = upstream.seen();
+        assert!(!seen.contains("forged"), "{seen}");
+    }
 }
 
 #[test]

@@ -389,6 +389,25 @@ fn m6_a_certificate_made_for_something_else_is_no_identity() {
 }
 
 #[test]
+fn m6_an_authority_of_the_store_has_no_more_authorities_below_it_than_it_allows() {
+    let (directory, _, _) = stage();
+    let last = Authority::with(directory.path(), "last", |params| {
+        params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
+    });
+    let uri = "spiffe://test/billing";
+    last.client("good", uri);
+    let beyond = last.below("beyond", |_| {});
+    beyond.client_with("too-deep", uri, &beyond.pem(), |_| {});
+    let gateway = Gateway::start(
+        directory.path(),
+        &(listener("public", "optional", "last.pem") + ROUTES),
+    );
+    assert!(is_served(&directory, &gateway, "good"));
+    assert!(!is_served(&directory, &gateway, "too-deep"));
+    gateway.logged("the refusal", |line| line["reason"] == "not_an_authority");
+}
+
+#[test]
 fn m6_a_name_of_one_kind_is_not_taken_for_one_of_another() {
     let (directory, ca, _) = stage();
     // What the configuration calls a URI stands here as a common name, an e-mail and a DNS name.

@@ -91,14 +91,6 @@ targets = ["{}"]
     Gateway::start(directory, &config)
 }
 
-/// A line of `/proc/PID/status`, in bytes.
-fn memory(gateway: &Gateway, what: &str) -> u64 {
-    let status = std::fs::read_to_string(format!("/proc/{}/status", gateway.process())).unwrap();
-    let line = status.lines().find(|line| line.starts_with(what)).unwrap();
-    let kib: u64 = line.split_whitespace().nth(1).unwrap().parse().unwrap();
-    kib * 1024
-}
-
 /// Sends a head and then `send`'s bytes; the status.
 fn upload(gateway: &Gateway, head: &[u8], send: impl FnOnce(&mut TcpStream)) -> String {
     let mut stream = TcpStream::connect(gateway.address("plain")).unwrap();
@@ -125,7 +117,7 @@ fn warm_up(gateway: &Gateway) {
 
 #[track_caller]
 fn check_growth(gateway: &Gateway, before: u64) {
-    let peak = memory(gateway, "VmHWM");
+    let peak = gateway.memory("VmHWM");
     let grown = peak.saturating_sub(before);
     assert!(grown <= MOST_BYTES, "grew by {grown} bytes");
 }
@@ -158,7 +150,7 @@ fn a_gibibyte_whose_hash_is_told_costs_no_more_than_eight_mebibytes() {
     );
     let head = request.add("content-length", &GIB.to_string()).head();
     sink.bytes.store(0, Ordering::Relaxed);
-    let before = memory(&gateway, "VmRSS");
+    let before = gateway.memory("VmRSS");
     let status = upload(&gateway, &head, |stream| {
         for _ in 0..GIB / PIECE as u64 {
             stream.write_all(&piece).unwrap();
@@ -186,7 +178,7 @@ fn a_gibibyte_in_signed_chunks_costs_no_more_than_eight_mebibytes() {
     );
     drop(body);
     sink.bytes.store(0, Ordering::Relaxed);
-    let before = memory(&gateway, "VmRSS");
+    let before = gateway.memory("VmRSS");
     let status = upload(&gateway, &request.head(), |stream| {
         stream.write_all(&request.body).unwrap()
     });

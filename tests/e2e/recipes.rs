@@ -1,5 +1,5 @@
-//! What docs/certificates.md shows is true: its commands make what the gateway believes, and its
-//! table of reasons is the source's.
+//! What docs/certificates.md shows is true: its commands make what the gateway believes, its
+//! configurations are good ones, and its table of reasons is the source's.
 
 use std::fs;
 use std::path::Path;
@@ -7,8 +7,9 @@ use std::process::Command;
 
 use tempfile::tempdir;
 
-use crate::harness::gateway::Gateway;
-use crate::harness::pki::Authority;
+use crate::harness::gateway::{Gateway, PROGRAM, write_store};
+use crate::harness::openssl_ca::OpensslCa;
+use crate::harness::pki::{Authority, write_private};
 use crate::harness::{run, text};
 
 fn read(name: &str) -> String {
@@ -76,6 +77,78 @@ body = "ok"
     ];
     let said = run("curl", &[&words[..], &[&gateway.url("/")]].concat());
     assert_eq!(text(&said.stdout), "ok", "{}", text(&said.stderr));
+}
+
+const LISTENER: &str = r#"
+[[listener]]
+name = "added"
+address = "127.0.0.1:0"
+certificate = [{ chain = "server.pem", private_key = "server.key" }]
+client_certificate = { mode = "optional", trust = ["ca.pem"] }
+"#;
+const ROUTE: &str = r#"
+[[route]]
+path = "/added"
+method = "GET"
+policy = "open"
+integration = "added"
+[[integration]]
+name = "added"
+type = "mock"
+"#;
+
+/// Makes a file that a configuration names.
+fn make(directory: &Path, clients: &OpensslCa, name: &str) {
+    let file = directory.join(name);
+    fs::create_dir_all(file.parent().unwrap()).unwrap();
+    let ends = |end: &str| name.ends_with(end);
+    let text = match () {
+        () if ends("server.pem") => fs::read_to_string(directory.join("server.pem")).unwrap(),
+        () if ends(".key") => fs::read_to_string(directory.join("server.key")).unwrap(),
+        () if ends(".crl") => fs::read_to_string(clients.publish()).unwrap(),
+        () if ends("ca.pem") || ends("bundle.pem") => text(&clients.read("ca.pem")),
+        () => text(&clients.read("caller.pem")),
+    };
+    write_private(&file, &text);
+}
+
+#[test]
+fn every_configuration_is_a_good_one() {
+    for (document, blocks) in [("docs/certificates.md", 5), ("README.md", 1)] {
+        let directory = tempdir().unwrap();
+        let ca = Authority::new(directory.path(), "ca");
+        ca.server("server", &["localhost"]);
+        let clients = OpensslCa::new(&directory.path().join("clients"));
+        clients.issue("caller", "caller");
+        write_store(directory.path());
+        let document = read(document);
+        let found = document.split("```toml\n").skip(1);
+        let found: Vec<&str> = found
+            .map(|rest| rest.split("```").next().unwrap())
+            .collect();
+        assert_eq!(found.len(), blocks);
+        for block in found {
+            let mut config = block.replace("/var/lib/countersign/", "");
+            for (table, added) in [("[[listener]]", LISTENER), ("[[route]]", ROUTE)] {
+                if !block.contains(table) {
+                    config += added;
+                }
+            }
+            let quoted = block.split('"').skip(1).step_by(2);
+            let is_file = |name: &&str| {
+                [".pem", ".key", ".crl"]
+                    .iter()
+                    .any(|end| name.ends_with(end))
+            };
+            for name in quoted.filter(is_file) {
+                make(directory.path(), &clients, name);
+            }
+            let file = directory.path().join("gateway.toml");
+            fs::write(&file, &config).unwrap();
+            let said = run(PROGRAM, &["check", "--config", &file.display().to_string()]);
+            assert!(said.status.success(), "{}\n{config}", text(&said.stderr));
+        }
+    }
 }
 
 #[test]

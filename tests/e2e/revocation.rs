@@ -419,6 +419,24 @@ fn a_responder_that_is_down_refuses_or_lets_pass_as_the_store_says() {
 }
 
 #[test]
+fn an_authority_that_ends_soon_is_told_and_warned_of() {
+    let (directory, clients) = stage();
+    clients.publish();
+    let lists = "crls = [\"clients/list.pem\"]";
+    let gateway = Gateway::start(directory.path(), &config("optional", lists));
+    let ends = "countersign_trusted_certificate_expiry_timestamp_seconds";
+    let end = gateway.metric(ends, "subject=\"CN=authority\"");
+    let now = countersign::clock::UtcTime::now().unix() as f64;
+    assert!((end - now - 2.0 * 86_400.0).abs() < 3600.0, "{end}");
+    let said = gateway.said().join("\n");
+    assert!(
+        said.contains("that a trust store believes ends soon"),
+        "{said}"
+    );
+    assert!(said.contains("CN=authority"), "{said}");
+}
+
+#[test]
 fn what_an_upstream_is_told_waits_for_the_responder_on_open_routes_too() {
     let (directory, clients) = stage();
     clients.issue("signer", "delegate");

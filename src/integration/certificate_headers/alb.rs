@@ -1,16 +1,15 @@
 //! What Amazon's Application Load Balancer sends: five fields of a certificate that it has
 //! verified, or the whole chain of one that it passes through unverified.
 
-use super::escape::{encoded_pem, serial};
-use super::{Told, Values};
+use rustls_pki_types::CertificateDer;
 
-/// What AWS leaves as it is when it URL-encodes PEM.
-const SAFE: &[u8] = b"+=/";
+use super::escape::{Base64, encoded_pem, serial};
+use super::{Told, Values};
 
 /// In the order serial number, issuer, subject, validity, leaf; or the chain alone.
 pub(super) fn values(told: Told<'_>) -> Values {
-    let pem = |chain: &[rustls_pki_types::CertificateDer<'_>]| {
-        encoded_pem(chain.iter().map(|one| one.as_ref()), SAFE)
+    let pem = |chain: &[CertificateDer<'_>]| {
+        encoded_pem(chain.iter().map(|one| one.as_ref()), Base64::Kept)
     };
     match told {
         Told::Verified { identity, chain } => vec![

@@ -4,48 +4,63 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-/// The certificates in PEM, every byte percent-encoded but the unreserved ones (RFC 3986 §2.3)
-/// and those in `safe`.
+/// What becomes of `+`, `/` and `=`, which base64 has and RFC 3986 §2.3 does not keep.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Base64 {
+    /// Left as they are.
+    Kept,
+    /// Encoded, as everything else that is not unreserved.
+    Encoded,
+}
+
+/// The certificates in PEM, percent-encoded.
 pub(super) fn encoded_pem<'c>(
     certificates: impl IntoIterator<Item = &'c [u8]>,
-    safe: &[u8],
+    base64: Base64,
 ) -> String {
     let mut text = String::new();
     for der in certificates {
-        percent_encode(&pem(der), safe, &mut text);
+        push_encoded(der, base64, &mut text);
     }
     text
 }
 
-fn pem(der: &[u8]) -> String {
+/// In one pass over the digits: at every request, this is most of what telling costs.
+fn push_encoded(der: &[u8], base64: Base64, out: &mut String) {
     const LINE: usize = 64;
     let digits = STANDARD.encode(der);
-    let mut text = String::with_capacity(digits.len() * 66 / 64 + 64);
-    text.push_str("-----BEGIN CERTIFICATE-----\n");
+    out.reserve(digits.len() * 5 / 4 + 80);
+    out.push_str("-----BEGIN%20CERTIFICATE-----%0A");
     let mut rest = digits.as_str();
     while !rest.is_empty() {
         let (line, more) = rest.split_at(rest.len().min(LINE));
-        text.push_str(line);
-        text.push('\n');
+        match base64 {
+            Base64::Kept => out.push_str(line),
+            Base64::Encoded => push_digits(line, out),
+        }
+        out.push_str("%0A");
         rest = more;
     }
-    text.push_str("-----END CERTIFICATE-----\n");
-    text
+    out.push_str("-----END%20CERTIFICATE-----%0A");
 }
 
-fn percent_encode(text: &str, safe: &[u8], out: &mut String) {
-    const DIGITS: &[u8; 16] = b"0123456789ABCDEF";
-    out.reserve(text.len() * 9 / 8);
-    for byte in text.bytes() {
-        let unreserved = byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
-        if unreserved || safe.contains(&byte) {
-            out.push(char::from(byte));
-        } else {
-            out.push('%');
-            out.push(char::from(DIGITS[usize::from(byte >> 4)]));
-            out.push(char::from(DIGITS[usize::from(byte & 15)]));
-        }
+fn push_digits(mut digits: &str, out: &mut String) {
+    let code = |byte: u8| match byte {
+        b'+' => Some("%2B"),
+        b'/' => Some("%2F"),
+        b'=' => Some("%3D"),
+        _ => None,
+    };
+    let next = |digits: &str| {
+        let mut bytes = digits.bytes().enumerate();
+        bytes.find_map(|(at, byte)| Some((at, code(byte)?)))
+    };
+    while let Some((at, code)) = next(digits) {
+        out.push_str(&digits[..at]);
+        out.push_str(code);
+        digits = &digits[at + 1..];
     }
+    out.push_str(digits);
 }
 
 /// The serial number as OpenSSL prints it: upper-case digits of its bytes, without the one that

@@ -6,7 +6,7 @@ use aws_lc_rs::digest::{SHA1_FOR_LEGACY_USE_ONLY, digest};
 
 use crate::digest::hex;
 
-use super::escape::{encoded_pem, serial};
+use super::escape::{Base64, encoded_pem, serial};
 use super::{Told, Values};
 
 /// The verdict always; the rest of a certificate that is trusted only.
@@ -27,6 +27,6 @@ pub(super) fn values(told: Told<'_>) -> Values {
         (4, hex(digest(&SHA1_FOR_LEGACY_USE_ONLY, leaf).as_ref())),
         (5, identity.not_before().asn1_print()),
         (6, identity.not_after().asn1_print()),
-        (7, encoded_pem([leaf], b"")),
+        (7, encoded_pem([leaf], Base64::Encoded)),
     ]
 }

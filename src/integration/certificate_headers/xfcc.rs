@@ -4,11 +4,13 @@
 //! hold what separates elements or pairs. `By` is not offered: the name of the gateway is
 //! nothing that a caller's certificate proves.
 
+use rustls_pki_types::CertificateDer;
+
 use crate::config::XfccField;
 use crate::digest::hex;
 use crate::identity::Identity;
 
-use super::escape::encoded_pem;
+use super::escape::{Base64, encoded_pem};
 use super::{Told, Values};
 
 /// `Key=value` pairs with `;` between them.
@@ -16,15 +18,15 @@ pub(super) fn values(fields: &[XfccField], told: Told<'_>) -> Values {
     let Told::Verified { identity, chain } = told else {
         return Values::new();
     };
-    let leaf = chain.iter().take(1);
-    let pem = |certificates: &mut dyn Iterator<Item = &rustls_pki_types::CertificateDer<'_>>| {
-        encoded_pem(certificates.map(|one| one.as_ref()), b"")
+    let leaf = chain.get(..1).unwrap_or_default();
+    let pem = |chain: &[CertificateDer<'_>]| {
+        encoded_pem(chain.iter().map(|one| one.as_ref()), Base64::Encoded)
     };
     let mut pairs = Vec::new();
     for field in fields {
         match field {
-            XfccField::Cert => pairs.push(quoted("Cert", &pem(&mut leaf.clone()))),
-            XfccField::Chain => pairs.push(quoted("Chain", &pem(&mut chain.iter()))),
+            XfccField::Cert => pairs.push(quoted("Cert", &pem(leaf))),
+            XfccField::Chain => pairs.push(quoted("Chain", &pem(chain))),
             other => pairs.extend(of_identity(*other, identity)),
         }
     }

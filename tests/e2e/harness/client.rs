@@ -9,6 +9,7 @@ use std::time::Duration;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
+use tokio_rustls::TlsConnector;
 
 pub struct Answer {
     pub status: u16,
@@ -190,5 +191,50 @@ impl Client {
                 Ok(())
             }
         }
+    }
+}
+
+/// A connection of HTTP/2 that stays open.
+pub struct Client2 {
+    runtime: tokio::runtime::Runtime,
+    sender: h2::client::SendRequest<bytes::Bytes>,
+}
+
+impl Client2 {
+    pub fn tls(address: SocketAddr, config: &ClientConfig, name: &str) -> Self {
+        let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+        let mut config = config.clone();
+        config.alpn_protocols = vec![b"h2".to_vec()];
+        let connector = TlsConnector::from(Arc::new(config));
+        let name = ServerName::try_from(name.to_owned()).expect("a name");
+        let sender = runtime.block_on(async {
+            let socket = tokio::net::TcpStream::connect(address).await;
+            let stream = connector.connect(name, socket.expect("a connection")).await;
+            let shaken = h2::client::handshake(stream.expect("a handshake")).await;
+            let (sender, connection) = shaken.expect("HTTP/2");
+            tokio::spawn(connection);
+            sender
+        });
+        Self { runtime, sender }
+    }
+
+    /// The status of the answer, and the refusal's code.
+    pub fn get(&mut self, host: &str, path: &str) -> (u16, String) {
+        self.runtime.block_on(async {
+            let request = http::Request::get(format!("https://{host}{path}")).body(());
+            let sent = self.sender.send_request(request.expect("a request"), true);
+            let answer = sent.expect("a stream").0.await.expect("an answer");
+            let status = answer.status().as_u16();
+            let (mut body, mut bytes) = (answer.into_body(), Vec::new());
+            while let Some(piece) = body.data().await {
+                bytes.extend_from_slice(&piece.expect("a body"));
+            }
+            let answer = Answer {
+                status,
+                head: String::new(),
+                body: bytes,
+            };
+            (status, answer.code())
+        })
     }
 }

@@ -123,6 +123,15 @@ impl Gateway {
         self.child.id()
     }
 
+    /// A line of `/proc/PID/status`, in bytes.
+    pub fn memory(&self, what: &str) -> u64 {
+        let file = format!("/proc/{}/status", self.process());
+        let status = fs::read_to_string(file).expect("a process");
+        let line = status.lines().find(|line| line.starts_with(what));
+        let kib = line.and_then(|line| line.split_whitespace().nth(1)?.parse::<u64>().ok());
+        kib.expect("kibibytes") * 1024
+    }
+
     /// Where the admin listener is.
     pub fn admin_address(&self) -> SocketAddr {
         self.admin

@@ -19,6 +19,7 @@ pub mod recorder;
 pub mod signed;
 pub mod store;
 pub mod sts;
+pub mod tls_caller;
 
 use std::path::Path;
 use std::process::{Command, Output};
