@@ -5,9 +5,10 @@
 use std::fmt;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use jiff::Timestamp;
 use jiff::civil::DateTime;
-use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
+
+const EPOCH: DateTime = DateTime::constant(1970, 1, 1, 0, 0, 0, 0);
 
 /// Seconds since 1970-01-01T00:00:00Z.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -56,7 +57,7 @@ impl UtcTime {
             0,
         )
         .ok()?;
-        Self::from_civil(civil)
+        Some(Self::from_civil(civil))
     }
 
     /// Reads an HTTP date (RFC 9110 §5.6.7, the IMF-fixdate form) or SigV4's own form.
@@ -65,7 +66,7 @@ impl UtcTime {
             return Some(time);
         }
         let civil = DateTime::strptime("%a, %d %b %Y %H:%M:%S GMT", text).ok()?;
-        Self::from_civil(civil)
+        Some(Self::from_civil(civil))
     }
 
     /// Reads RFC 3339, as TOML writes its dates: `2026-01-31T12:00:00Z`.
@@ -90,14 +91,13 @@ impl UtcTime {
         text.to_string()
     }
 
+    /// By the calendar alone: a `Timestamp` ends a day before the last that a certificate names.
     fn civil(self) -> DateTime {
-        let at = Timestamp::from_second(self.0).unwrap_or(Timestamp::UNIX_EPOCH);
-        TimeZone::UTC.to_datetime(at)
+        EPOCH.saturating_add(SignedDuration::from_secs(self.0))
     }
 
-    fn from_civil(civil: DateTime) -> Option<Self> {
-        let zoned = TimeZone::UTC.to_timestamp(civil).ok()?;
-        Some(Self(zoned.as_second()))
+    fn from_civil(civil: DateTime) -> Self {
+        Self(civil.duration_since(EPOCH).as_secs())
     }
 }
 
@@ -145,5 +145,17 @@ mod tests {
         ] {
             assert_eq!(UtcTime::parse_amz(text.as_bytes()), None, "{text}");
         }
+    }
+
+    #[test]
+    fn the_end_of_a_certificate_that_has_none_is_told_as_it_is() {
+        // RFC 5280 §4.1.2.5 writes it so.
+        let never = UtcTime::from_unix(253_402_300_799);
+        assert_eq!(never.to_string(), "9999-12-31T23:59:59Z");
+        assert_eq!(never.asn1_print(), "Dec 31 23:59:59 9999 GMT");
+        assert_eq!(UtcTime::parse_amz(b"99991231T235959Z"), Some(never));
+        let beyond = never.plus(Duration::from_secs(1));
+        assert_eq!(beyond.to_string(), "9999-12-31T23:59:59Z");
+        assert_eq!(UtcTime::from_unix(-1).to_string(), "1969-12-31T23:59:59Z");
     }
 }

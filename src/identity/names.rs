@@ -140,11 +140,11 @@ fn string_value(value: &Any<'_>, spelling: Spelling) -> Result<Option<String>, I
             text.map_err(|_| IdentityError::AmbiguousName)?.to_owned()
         }
         Tag::BmpString => {
-            let units: Vec<u16> = value
-                .data
-                .chunks(2)
-                .map(|pair| u16::from_be_bytes([pair[0], pair.get(1).copied().unwrap_or(0)]))
-                .collect();
+            let (pairs, left) = value.data.as_chunks::<2>();
+            if !left.is_empty() {
+                return Err(IdentityError::AmbiguousName);
+            }
+            let units: Vec<u16> = pairs.iter().map(|pair| u16::from_be_bytes(*pair)).collect();
             String::from_utf16(&units).map_err(|_| IdentityError::AmbiguousName)?
         }
         Tag::TeletexString | Tag::VisibleString if spelling == Spelling::Rfc2253 => latin1(),
@@ -219,3 +219,18 @@ const OPENSSL_NAMES: [(&str, &str); 20] = [
     ("1.3.6.1.4.1.311.60.2.1.2", "jurisdictionST"),
     ("1.3.6.1.4.1.311.60.2.1.3", "jurisdictionC"),
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_of_two_bytes_a_letter_does_not_end_within_one() {
+        let read = |data: &'static [u8]| {
+            let value = Any::from_tag_and_data(Tag::BmpString, data);
+            string_value(&value, Spelling::Rfc4514)
+        };
+        assert_eq!(read(&[0, b'a', 0, b'b']), Ok(Some("ab".to_owned())));
+        assert_eq!(read(&[0, b'a', 1]), Err(IdentityError::AmbiguousName));
+    }
+}

@@ -121,7 +121,8 @@ fn decide(
     })
     .map_err(|why| Refusal::Malformed(why.0))?;
     let listener = snapshot.listener(&connection.listener);
-    let listener = listener.ok_or(Refusal::Internal("the listener was removed"))?;
+    // A reload has removed it: the caller may come back where there is one.
+    let listener = listener.ok_or(Refusal::Misdirected)?;
     let decided = flow::decide(
         snapshot,
         &call,

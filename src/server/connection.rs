@@ -72,7 +72,7 @@ pub(super) struct Judged {
     by: TrustId,
     /// Until when it holds: nothing else changes within one trust but the time.
     until: UtcTime,
-    outcome: Result<Voucher, Distrust>,
+    outcome: Result<Judgement, Distrust>,
 }
 
 impl Judged {
@@ -80,7 +80,7 @@ impl Judged {
         Self {
             by,
             until: outcome.map_or(now, |judgement| judgement.until),
-            outcome: outcome.map(|judgement| judgement.by),
+            outcome,
         }
     }
 }
@@ -154,7 +154,10 @@ impl Connection {
         if let (Some(certificate), Some(trust)) = (certificate, trust) {
             trust.settle(&certificate.chain, now).await;
             let judged = certificate.judged.lock();
-            *judged.unwrap_or_else(PoisonError::into_inner) = None;
+            let mut judged = judged.unwrap_or_else(PoisonError::into_inner);
+            if let Some(judged) = &mut *judged {
+                judged.until = UtcTime::from_unix(0);
+            }
         }
     }
 
@@ -253,12 +256,23 @@ impl ShownCertificate {
         };
         *judged = Some(verdict);
         match verdict.outcome {
-            Ok(by) => Shown::Trusted(Vouched {
-                identity: self.vouched_for(by),
+            Ok(judgement) => Shown::Trusted(Vouched {
+                identity: self.vouched_for(judgement.by),
                 spiffe_trust_domains: trust.spiffe_trust_domains(),
             }),
             Err(why) => Shown::Untrusted(why),
         }
+    }
+
+    /// What was needed of its chain to believe it when it was judged last. That may have been for
+    /// another stream, after a reload: the certificate itself is always there.
+    pub(super) fn needed_chain(&self) -> Vec<CertificateDer<'static>> {
+        let judged = *self.judged.lock().unwrap_or_else(PoisonError::into_inner);
+        let judgement = judged.and_then(|judged| judged.outcome.ok());
+        let needed = |place| place == 0 || judgement.is_some_and(|one| one.needed(place));
+        let chain = self.chain.iter().enumerate();
+        let chain = chain.filter(|(place, _)| needed(*place));
+        chain.map(|(_, one)| one.clone()).collect()
     }
 
     fn vouched_for(&self, by: Voucher) -> &Identity {

@@ -23,7 +23,7 @@ use crate::response::REQUEST_ID;
 use crate::signature;
 use crate::snapshot::Snapshot;
 
-use super::connection::Connection;
+use super::connection::{Connection, ShownCertificate};
 
 const CONSUMER: HeaderName = HeaderName::from_static("x-consumer");
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
@@ -222,9 +222,9 @@ pub(super) fn of_certificate(
     let caller = connection.caller(snapshot, UtcTime::now());
     let shown = connection.tls.as_ref();
     let shown = shown.and_then(|tls| tls.certificate.as_ref());
-    // The chain as the caller showed it: what a trust store found above it belongs here once it
-    // tells.
     let chain = shown.map_or(&[][..], |shown| &shown.chain);
+    let needed = shown.map(ShownCertificate::needed_chain);
+    let needed = needed.unwrap_or_default();
     let told = match caller.certificate {
         // It was shown to another host, and proves nothing to this one.
         _ if !caller.is_for(host) => Told::Nothing,
@@ -233,7 +233,10 @@ pub(super) fn of_certificate(
         Shown::Trusted(Vouched { identity, .. }) if identity.is_key_alone() => {
             Told::Unverified { chain }
         }
-        Shown::Trusted(Vouched { identity, .. }) => Told::Verified { identity, chain },
+        Shown::Trusted(Vouched { identity, .. }) => Told::Verified {
+            identity,
+            chain: &needed,
+        },
         Shown::Unverified => Told::Unverified { chain },
         Shown::Untrusted(why) => Told::Distrusted(why.code()),
     };

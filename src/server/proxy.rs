@@ -61,11 +61,14 @@ impl ProxyHttp for Gateway {
         request.has_body = !session.as_mut().is_body_empty();
         connection.begin(request.has_body);
         let snapshot = self.state.snapshot();
-        if let Some(listener) = snapshot.listener(&connection.listener) {
-            let limits = &listener.settings.limits;
-            set_timers(session, limits);
-            if connection.requests() >= limits.max_requests_per_connection {
-                session.set_keepalive(None);
+        match snapshot.listener(&connection.listener) {
+            None => session.set_keepalive(None),
+            Some(listener) => {
+                let limits = &listener.settings.limits;
+                set_timers(session, limits);
+                if connection.requests() >= limits.max_requests_per_connection {
+                    session.set_keepalive(None);
+                }
             }
         }
         if self.state.is_leaving() {

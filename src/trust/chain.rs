@@ -101,8 +101,12 @@ fn check_path(
     {
         until = until.min(end);
     }
-    let by = Voucher::Authority(place);
-    Ok((Judgement { until, by }, whole))
+    let judgement = Judgement {
+        until,
+        by: Voucher::Authority(place),
+        needed: 1,
+    };
+    Ok((judgement, whole))
 }
 
 fn reason(error: &Error) -> Distrust {

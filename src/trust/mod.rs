@@ -53,7 +53,21 @@ pub struct Judgement {
     pub until: UtcTime,
     /// What vouches for it.
     pub by: Voucher,
+    /// What of it was needed: one bit for each certificate that was shown, the lowest for the
+    /// caller's own.
+    needed: u32,
 }
+
+impl Judgement {
+    /// Whether the certificate at this place of what was shown was needed. Whatever else a caller
+    /// shows is its own word.
+    pub fn needed(&self, place: usize) -> bool {
+        place < MAX_SHOWN && self.needed & (1 << place) != 0
+    }
+}
+
+/// More than any store takes.
+const MAX_SHOWN: usize = 32;
 
 /// What vouches for a chain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -277,10 +291,14 @@ impl Trust {
             inspected.check_time(now)?;
             inspected.check_key(self.settings.min_rsa_bits)?;
             let until = inspected.not_after;
-            return Ok(Judgement { until, by });
+            let needed = 1;
+            return Ok(Judgement { until, by, needed });
         }
-        let (judgement, _) = chain::verify(self, leaf, intermediates, moment, now)?;
+        let (mut judgement, path) = chain::verify(self, leaf, intermediates, moment, now)?;
         self.check_spiffe(identity)?;
+        for (place, shown) in chain.iter().take(MAX_SHOWN).enumerate() {
+            judgement.needed |= u32::from(path.contains(shown)) << place;
+        }
         Ok(judgement)
     }
 

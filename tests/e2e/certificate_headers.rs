@@ -4,6 +4,7 @@
 use std::fs;
 use std::path::Path;
 
+use base64::Engine as _;
 use rcgen::{DnType, SanType, SerialNumber, date_time_ymd};
 use tempfile::{TempDir, tempdir};
 
@@ -497,4 +498,41 @@ fn a_certificate_that_is_trusted_no_more_or_was_shown_to_another_host_is_told_of
     assert_eq!(told("a.example"), (failed, false));
     assert!(gateway.reload(&with("ca.pem")));
     assert_eq!(told("a.example"), ("SUCCESS".to_owned(), true));
+}
+
+#[test]
+fn what_a_caller_shows_beside_its_chain_is_not_told_as_a_part_of_it() {
+    let (directory, ca) = stage();
+    let middle = ca.below("middle", |_| {});
+    let elsewhere = tempdir().unwrap();
+    let forged = Authority::new(elsewhere.path(), "middle");
+    let chain = forged.pem() + &middle.pem();
+    middle.client_with("below", CALLER, &chain, |_| {});
+    let upstream = Recorder::start();
+    let form = "{ form = \"rfc9440\", chain = true }";
+    let by_authority = config(upstream.address, "ca.pem", form);
+    let gateway = Gateway::start(directory.path(), &by_authority);
+    let sequence = |file: &Path| {
+        let file = file.display().to_string();
+        let der = run("openssl", &["x509", "-in", &file, "-outform", "DER"]).stdout;
+        format!(
+            ":{}:",
+            base64::engine::general_purpose::STANDARD.encode(der)
+        )
+    };
+    assert_eq!(ask(&gateway, Some("below"), "/open", &[]), 200);
+    let told = upstream.field("client-cert-chain");
+    assert_eq!(told, Some(sequence(&middle.file)));
+    // A pin is of the caller's own certificate: nobody looks at what is shown behind it.
+    upstream.forget();
+    let store =
+        "[[trust_store]]\nname = \"pinned\"\npins = [{ certificate = \"below-alone.pem\" }]\n";
+    let below = directory.path().join("below.pem");
+    let alone = run("openssl", &["x509", "-in", &below.display().to_string()]).stdout;
+    std::fs::write(directory.path().join("below-alone.pem"), alone).unwrap();
+    let pinned = by_authority.replace("trust = [\"ca.pem\"]", "trust_store = \"pinned\"");
+    assert!(gateway.reload(&(store.to_owned() + &pinned)));
+    assert_eq!(ask(&gateway, Some("below"), "/open", &[]), 200);
+    assert_eq!(upstream.field("client-cert"), Some(sequence(&below)));
+    assert_eq!(upstream.field("client-cert-chain"), None);
 }

@@ -304,11 +304,12 @@ fn a_reload_opens_and_closes_listeners() {
     let extra = free_address();
     let plain = format!("[[listener]]\nname = \"plain\"\naddress = \"{extra}\"\n");
     assert!(gateway.reload(&(good.clone() + &plain)));
-    assert_eq!(
-        Client::plain(extra).get("a", "/child/random.txt").status,
-        403
-    );
+    let mut open = Client::plain(extra);
+    assert_eq!(open.get("a", "/child/random.txt").status, 403);
     assert!(gateway.reload(&good));
+    let answer = open.get("a", "/child/random.txt");
+    assert_eq!(answer.code(), "misdirected_request");
+    assert!(open.is_closed(), "what has no listener has no future");
     wait_for("the listener's end", || {
         std::net::TcpStream::connect(extra).is_err().then_some(())
     });

@@ -158,7 +158,10 @@ impl Gateway {
     /// The access log so far.
     pub fn log(&self) -> Vec<Value> {
         let text = fs::read_to_string(self.directory.join("access.log")).unwrap_or_default();
-        text.lines()
+        // The last line may be half written.
+        let whole = text.rsplit_once('\n').map_or("", |(whole, _)| whole);
+        whole
+            .lines()
             .map(|line| serde_json::from_str(line).expect("a line is JSON"))
             .collect()
     }
