@@ -192,9 +192,14 @@ impl Crl {
 
     /// Whether `authority` has published it: by name, by key, and as one that may.
     pub fn is_by(&self, authority: &Certificate<'_>) -> bool {
-        *self.issuer == *authority.subject()
+        self.bears_name_of(authority)
             && authority.may_sign_crls()
             && self.verify_by(authority.spki())
+    }
+
+    /// Whether it bears the name of `authority`, whoever has signed it.
+    pub fn bears_name_of(&self, authority: &Certificate<'_>) -> bool {
+        *self.issuer == *authority.subject()
     }
 
     /// Its issuer's name, to be shown: `CN=authority`.

@@ -66,9 +66,9 @@ async fn watch_lists(state: Arc<State>, tell: mpsc::Sender<News>) {
                 continue;
             }
             let known = known.clone();
-            match known.reload().await {
-                Ok(fresh) if fresh.hash() == known.hash() => {}
-                Ok(fresh) => {
+            match load_anew(&snapshot, &known).await {
+                Ok(None) => {}
+                Ok(Some(fresh)) => {
                     if tell.send(News::List { known, fresh }).await.is_err() {
                         return;
                     }
@@ -81,6 +81,30 @@ async fn watch_lists(state: Arc<State>, tell: mpsc::Sender<News>) {
             }
         }
     }
+}
+
+/// What is new of a list, if anything is; an authority of whoever reads it must have signed it.
+async fn load_anew(snapshot: &Arc<Snapshot>, known: &List) -> Result<Option<List>, String> {
+    let fresh = known.reload().await?;
+    if fresh.hash() == known.hash() {
+        return Ok(None);
+    }
+    let snapshot = snapshot.clone();
+    // It is hashed whole.
+    let checked = tokio::task::spawn_blocking(move || {
+        let disowned = snapshot.trusts().disowned(&fresh);
+        match disowned.map(|crl| crl.issuer_name()) {
+            None => Ok(Some(fresh)),
+            Some(name) => {
+                fresh.count_refusal();
+                let source = fresh.source();
+                Err(format!(
+                    "{source}: bears the name of \"{name}\", which has not signed it"
+                ))
+            }
+        }
+    });
+    checked.await.map_err(|e| e.to_string())?
 }
 
 /// Every list, and how often it is read again: as often as the most eager store wants.

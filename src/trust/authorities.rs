@@ -12,6 +12,7 @@ use crate::clock::UtcTime;
 use crate::config::TrustStore;
 use crate::identity::Identity;
 use crate::problem::Problems;
+use crate::revocation::{Certificate, Crl};
 
 use super::inspect::Inspected;
 
@@ -113,6 +114,17 @@ impl Authorities {
     pub(super) fn ends(&self) -> impl Iterator<Item = (&str, UtcTime)> {
         let all = self.all.iter();
         all.map(|one| (one.subject.as_str(), one.inspected.not_after))
+    }
+
+    /// Whether a list bears the name of one of these, and none of them has signed it.
+    pub(super) fn disown(&self, crl: &Crl) -> bool {
+        let all = self.all.iter();
+        let all: Vec<_> = all
+            .filter_map(|one| Certificate::read(&one.der).ok())
+            .collect();
+        let named = |one: &Certificate<'_>| crl.bears_name_of(one);
+        let signed = |one: &Certificate<'_>| crl.is_by(one);
+        all.iter().any(named) && !all.iter().any(signed)
     }
 
     /// Their names as TLS tells them: whole names in DER, where webpki keeps what is inside.

@@ -10,6 +10,8 @@ use crate::crl_source::CrlSource;
 use crate::problem::Problems;
 use crate::revocation::{self, Crl, Loaded};
 
+use super::{Trust, Trusts};
+
 /// What one source held when it was last loaded.
 #[derive(Clone)]
 pub struct List {
@@ -109,6 +111,11 @@ impl List {
         Self::load(&self.source, Some(self)).await
     }
 
+    /// Counts that what was loaded was not taken.
+    pub fn count_refusal(&self) {
+        self.history.failed.fetch_add(1, Ordering::Relaxed);
+    }
+
     /// Where it comes from.
     pub fn source(&self) -> &CrlSource {
         &self.source
@@ -132,5 +139,22 @@ impl List {
 
     fn is_still(&self, known: &Self) -> bool {
         self.source == known.source && self.loaded.hash == known.loaded.hash
+    }
+}
+
+impl Trusts {
+    /// The first CRL of `list` that bears the name of an authority of a store that reads it, and
+    /// that none of them has signed. Anybody on the way can publish one, and it would make every
+    /// certificate of that authority one of which nobody knows.
+    pub fn disowned<'l>(&self, list: &'l List) -> Option<&'l Crl> {
+        let reads = |trust: &&Arc<Trust>| {
+            let revocation = trust.settings.revocation.as_ref();
+            revocation.is_some_and(|one| one.crls.contains(&list.source))
+        };
+        let disowns = |crl: &&Arc<Crl>| {
+            let mut stores = self.iter().filter(reads);
+            stores.any(|trust| trust.authorities.disown(crl))
+        };
+        list.crls().iter().find(disowns).map(AsRef::as_ref)
     }
 }

@@ -454,3 +454,30 @@ fn what_an_upstream_is_told_waits_for_the_responder_on_open_routes_too() {
     let verdict = upstream.field("x-ssl-client-verify");
     assert_eq!(verdict.as_deref(), Some("SUCCESS"));
 }
+
+#[test]
+fn a_list_that_bears_the_authoritys_name_and_not_its_signature_replaces_none() {
+    let (directory, clients) = stage();
+    clients.revoke("bad");
+    let list = clients.publish();
+    let lists = "crls = [\"clients/list.pem\"], refresh_secs = 1";
+    let gateway = Gateway::start(directory.path(), &config("optional", lists));
+    let namesake = OpensslCa::new(&directory.path().join("namesake"));
+    fs::copy(namesake.publish(), list).unwrap();
+    wait_for("its refusal", || {
+        (gateway.metric("countersign_crl_loads_total", "failed") > 0.0).then_some(())
+    });
+    assert!(is_served(&gateway, "clients/good"));
+    refused_in_the_handshake(&gateway, "clients/bad", "revoked");
+    let said = gateway.said().join("\n");
+    assert!(
+        said.contains("CN=authority\", which has not signed it"),
+        "{said}"
+    );
+    let changed = clients.publish();
+    assert!(changed.exists());
+    wait_for("the next good one", || {
+        (gateway.metric("countersign_config_version", "") > 1.0).then_some(())
+    });
+    assert!(is_served(&gateway, "clients/good"));
+}
