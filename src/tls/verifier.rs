@@ -54,8 +54,8 @@ pub(super) struct Verifier {
 
 /// As many certificates as an unverified chain may have; what rustls reads is bounded in bytes.
 const MAX_UNVERIFIED: usize = 10;
-/// The most bytes of a chain. Session tickets hold it, and OpenSSL's clients break off at one of
-/// more than 16 KiB.
+/// The most bytes of a chain: a TLS record holds no more. Session tickets hold the chain, and
+/// clients break off at a ticket that is too long for them.
 const MAX_CHAIN_BYTES: usize = 15 * 1024;
 
 impl Verifier {
