@@ -89,6 +89,18 @@ pub enum Shown<'a> {
     Untrusted(Distrust),
 }
 
+impl Shown<'_> {
+    /// How it was judged, in one word for the log; `None` when there is none.
+    pub fn verdict(&self) -> Option<&'static str> {
+        match self {
+            Self::Nothing => None,
+            Self::Trusted(_) => Some("trusted"),
+            Self::Unverified => Some("unverified"),
+            Self::Untrusted(why) => Some(why.code()),
+        }
+    }
+}
+
 /// What a trusted certificate says, and for what its trust store speaks.
 #[derive(Clone, Copy, Debug)]
 pub struct Vouched<'a> {

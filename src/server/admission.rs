@@ -123,11 +123,13 @@ fn decide(
     let listener = snapshot.listener(&connection.listener);
     // A reload has removed it: the caller may come back where there is one.
     let listener = listener.ok_or(Refusal::Misdirected)?;
+    let caller = connection.caller(snapshot, now);
+    request.certificate_verdict = caller.certificate.verdict();
     let decided = flow::decide(
         snapshot,
         &call,
         &Circumstances {
-            caller: connection.caller(snapshot, now),
+            caller,
             tls: listener.tls.as_deref(),
             remembered,
             body: match (&request.body, call.body()) {

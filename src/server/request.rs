@@ -26,6 +26,8 @@ pub(super) struct Request {
     pub(super) has_body: bool,
     pub(super) route: Option<Arc<Route>>,
     pub(super) plan: Option<Plan>,
+    /// How the caller's certificate was judged.
+    pub(super) certificate_verdict: Option<&'static str>,
     pub(super) refusal: Option<Refusal>,
     /// Watches a body that streams.
     pub(super) watch: Option<BodyWatch>,
@@ -53,6 +55,7 @@ impl Request {
             has_body: false,
             route: None,
             plan: None,
+            certificate_verdict: None,
             refusal: None,
             watch: None,
             certificate: Vec::new(),
@@ -126,6 +129,7 @@ impl Request {
                 .map(|name| name.as_str()),
             certificate_subject: identity.map(|identity| identity.subject()),
             certificate_serial: identity.map(|identity| identity.serial()),
+            certificate_verdict: self.certificate_verdict,
             tls: tls.map(|tls| tls.version),
             status: session
                 .response_written()

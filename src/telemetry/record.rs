@@ -56,6 +56,10 @@ pub struct RequestRecord<'a> {
     /// The serial number of the caller's certificate.
     #[serde(skip_serializing_if = "Option::is_none", serialize_with = "cut")]
     pub certificate_serial: Option<&'a str>,
+    /// How that certificate was judged for this request: `trusted`, `unverified`, or why not. What
+    /// is not trusted may bear anybody's name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub certificate_verdict: Option<&'static str>,
     /// The version of TLS.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tls: Option<&'a str>,

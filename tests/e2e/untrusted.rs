@@ -175,6 +175,7 @@ fn a_certificate_that_is_taken_unverified_is_no_proof_for_a_policy() {
     });
     let why = "the connection was made where certificates are not verified";
     assert_eq!(line["detail"], why);
+    assert_eq!(line["certificate_verdict"], "unverified");
     let (status, said) = curl(&gateway, None, &[], "/certified");
     assert_eq!(status, 403, "{said}");
     assert!(said.contains("certificate_required"), "{said}");
@@ -272,6 +273,12 @@ fn tells_only(gateway: &Gateway, upstream: &Recorder, client: &mut Client, verdi
     assert_eq!(last, (only, verdict.to_owned()));
     let refused = client.get("localhost", "/certified");
     assert_eq!(refused.code(), "certificate_untrusted");
+    // The log tells it beside the name, which is still there.
+    let word = verdict.trim_start_matches("FAILED:");
+    gateway.logged(word, |line| {
+        line["certificate_verdict"] == word && line["certificate_subject"].is_string()
+    });
+    gateway.logged("trusted", |line| line["certificate_verdict"] == "trusted");
     assert_eq!(
         gateway.metric("countersign_handshake_failures_total", ""),
         0.0
