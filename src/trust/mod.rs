@@ -4,6 +4,7 @@
 //! authorities' own times, the strength of keys. Knows nothing of TLS.
 
 mod authorities;
+mod believed;
 mod chain;
 mod inspect;
 mod lists;
@@ -26,6 +27,7 @@ use crate::problem::Problems;
 use crate::revocation::ocsp::{OcspCache, OcspKey};
 
 use authorities::Authorities;
+use believed::{Believed, ChainId};
 use inspect::Inspected;
 use pins::Pins;
 use revocation::{Moment, Revocation};
@@ -40,6 +42,7 @@ pub struct Trust {
     authorities: Arc<Authorities>,
     pins: Arc<Pins>,
     revocation: Option<Revocation>,
+    believed: Believed,
 }
 
 /// What a trust consists of, as a hash: equal exactly when the trust is the same.
@@ -178,6 +181,7 @@ impl Trust {
             authorities,
             pins,
             revocation,
+            believed: Believed::default(),
         }
     }
 
@@ -276,6 +280,22 @@ impl Trust {
     }
 
     fn judge_at(
+        &self,
+        moment: Moment,
+        chain: &[CertificateDer<'_>],
+        identity: &Identity,
+        now: UtcTime,
+    ) -> Result<Judgement, Distrust> {
+        let id = ChainId::of(chain);
+        if let Some(judgement) = self.believed.find(&id, now) {
+            return Ok(judgement);
+        }
+        let judgement = self.judge_anew(moment, chain, identity, now)?;
+        self.believed.remember(id, judgement, now);
+        Ok(judgement)
+    }
+
+    fn judge_anew(
         &self,
         moment: Moment,
         chain: &[CertificateDer<'_>],
