@@ -56,6 +56,7 @@ fn rule(stage: &Stage) -> &CertificateRule {
 fn judge(stage: &Stage, rule: &CertificateRule) {
     let vouched = Vouched {
         identity: &stage.identity,
+        trust_store: Some("clients"),
         spiffe_trust_domains: &[],
     };
     let failed = failing(rule, &vouched, stage.now);

@@ -35,6 +35,7 @@ type = "mock"
 pub fn measure(criterion: &mut Criterion, stage: &Stage) {
     let vouched = Vouched {
         identity: &stage.identity,
+        trust_store: Some("clients"),
         spiffe_trust_domains: &[],
     };
     let mut group = criterion.benchmark_group("consumer");

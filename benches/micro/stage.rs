@@ -148,6 +148,7 @@ impl Stage {
             caller: Caller {
                 certificate: Shown::Trusted(Vouched {
                     identity: &self.identity,
+                    trust_store: Some("clients"),
                     spiffe_trust_domains: &[],
                 }),
                 sni: Some("gateway.example"),

@@ -29,6 +29,7 @@ fn holds(condition: &Condition, vouched: &Vouched<'_>, now: UtcTime) -> bool {
     let identity = vouched.identity;
     let names = identity.names();
     match condition {
+        Condition::TrustStore(name) => vouched.trust_store == Some(name),
         Condition::Subject(subject) => subject == identity.subject(),
         Condition::Issuer(issuer) => issuer == identity.issuer(),
         Condition::Serial(serial) => serial == identity.serial().trim_start_matches('0'),

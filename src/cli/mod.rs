@@ -51,7 +51,7 @@ enum Command {
     /// Make, list and retire the signing keys of consumers.
     #[command(subcommand)]
     Credentials(credentials::Command),
-    /// Make and rotate the certificates by which upstreams know the gateway.
+    /// Explain a caller's certificate; make and rotate those by which upstreams know the gateway.
     #[command(subcommand)]
     Certificates(certificates::Command),
 }

@@ -47,6 +47,8 @@ impl CertificateRule {
 /// One condition of a rule.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum CertificateCondition {
+    /// The trust store that believes it, by name.
+    TrustStore(String),
     /// The subject as RFC 4514 writes it.
     Subject(String),
     /// The issuer as RFC 4514 writes it.
@@ -106,6 +108,7 @@ impl CertificateCondition {
     /// Its key in the configuration, which refusals name.
     pub fn key(&self) -> &'static str {
         match self {
+            Self::TrustStore(_) => "trust_store",
             Self::Subject(_) => "subject",
             Self::Issuer(_) => "issuer",
             Self::Serial(_) => "serial",

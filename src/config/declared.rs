@@ -10,6 +10,7 @@ use crate::problem::suggestion;
 const MAX_NAME_BYTES: usize = 128;
 
 /// The names of one kind, each with the line where it was declared.
+#[derive(Clone)]
 pub(super) struct Declared {
     kind: &'static str,
     lines: BTreeMap<String, usize>,

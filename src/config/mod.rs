@@ -127,7 +127,7 @@ fn read(mut root: Table<'_>) -> Config {
     acme::check(root.document(), acme.as_ref(), acme_line, &listeners);
     let credential_sources = credential_source::read(&mut root);
     let has_store = process.credential_store.is_some() || !credential_sources.is_empty();
-    let mut rules = CertificateRules::read(&mut root);
+    let mut rules = CertificateRules::read(&mut root, stores.names().clone());
     let (consumers, consumer_names) = consumer::read(&mut root, has_store, &mut rules);
     let mut known = policy::Known {
         consumers: &consumer_names,

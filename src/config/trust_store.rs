@@ -16,6 +16,8 @@ use crate::spiffe;
 pub struct TrustStore {
     /// Its name; the listener's for one that is written into a listener.
     pub name: TrustStoreName,
+    /// Whether it has that name by itself, so that certificate rules may ask for it.
+    pub is_named: bool,
     /// PEM bundles of certificate authorities.
     pub authorities: Vec<PathBuf>,
     /// Certificates that are taken as they are, whoever issued them; with no authorities, at
@@ -64,6 +66,7 @@ impl TrustStore {
     pub fn of_authorities(name: &str, authorities: Vec<PathBuf>, line: usize) -> Self {
         Self {
             name: TrustStoreName::new(name),
+            is_named: false,
             authorities,
             pins: Vec::new(),
             advertise_ca_names: None,
@@ -92,6 +95,11 @@ pub(super) struct TrustStores {
 }
 
 impl TrustStores {
+    /// Their names.
+    pub(super) fn names(&self) -> &Declared {
+        &self.names
+    }
+
     /// The store that `used` names, for `user`; a problem is noted when there is none.
     pub(super) fn find(
         &self,
@@ -136,6 +144,7 @@ fn read_store(table: &mut Table<'_>, name: &str, base: &Path) -> TrustStore {
     }
     let defaults = TrustStore::of_authorities(name, Vec::new(), line);
     TrustStore {
+        is_named: true,
         authorities: authorities
             .into_iter()
             .map(|path| base.join(path.value))

@@ -67,6 +67,7 @@ pub fn explain(snapshot: &Snapshot, call: &Call<'_>, showing: &Showing<'_>) -> E
     let domains = trust_domains(identity);
     let vouched = identity.map(|identity| Vouched {
         identity,
+        trust_store: only_store(snapshot),
         spiffe_trust_domains: &domains,
     });
     if let Some(vouched) = &vouched {
@@ -92,6 +93,15 @@ pub fn workings(
         now: showing.now,
     };
     snapshot.authorizer().workings(&hit, &evidence)
+}
+
+/// Which store would believe it depends on the listener; where there is one store, it is that.
+fn only_store(snapshot: &Snapshot) -> Option<&str> {
+    let mut stores = snapshot.trusts().iter();
+    match (stores.next(), stores.next()) {
+        (Some(store), None) => store.rule_name(),
+        _ => None,
+    }
 }
 
 /// The certificate is supposed to be trusted, and the one who issued it to speak for its domain.

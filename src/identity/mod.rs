@@ -106,6 +106,9 @@ impl Shown<'_> {
 pub struct Vouched<'a> {
     /// Who the certificate says the caller is.
     pub identity: &'a Identity,
+    /// The name of the trust store that believes it; `None` for one that is written into a
+    /// listener.
+    pub trust_store: Option<&'a str>,
     /// The SPIFFE trust domains for which the trust store speaks.
     pub spiffe_trust_domains: &'a [String],
 }

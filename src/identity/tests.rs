@@ -209,6 +209,7 @@ fn a_spiffe_id_counts_only_where_the_trust_store_speaks_for_its_domain() {
     let vouched = |domains: &[String]| {
         let vouched = Vouched {
             identity: &identity,
+            trust_store: Some("clients"),
             spiffe_trust_domains: domains,
         };
         vouched.spiffe().is_some()

@@ -258,6 +258,7 @@ impl ShownCertificate {
         match verdict.outcome {
             Ok(judgement) => Shown::Trusted(Vouched {
                 identity: self.vouched_for(judgement.by),
+                trust_store: trust.rule_name(),
                 spiffe_trust_domains: trust.spiffe_trust_domains(),
             }),
             Err(why) => Shown::Untrusted(why),

@@ -200,6 +200,11 @@ impl Trust {
         &self.settings.name
     }
 
+    /// The name by which certificate rules ask for it, if they can.
+    pub fn rule_name(&self) -> Option<&str> {
+        self.settings.is_named.then_some(self.name().as_str())
+    }
+
     /// The SPIFFE trust domains for which it speaks.
     pub fn spiffe_trust_domains(&self) -> &[String] {
         &self.settings.spiffe_trust_domains
@@ -328,6 +333,7 @@ impl Trust {
         let mut uris = identity.names().uri.iter();
         let vouched = Vouched {
             identity,
+            trust_store: self.rule_name(),
             spiffe_trust_domains: self.spiffe_trust_domains(),
         };
         let matters = !vouched.spiffe_trust_domains.is_empty()

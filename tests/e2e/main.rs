@@ -41,6 +41,7 @@ mod signatures;
 mod signers;
 mod snippets;
 mod spiffe;
+mod stores;
 mod tls_callers;
 mod untrusted;
 mod upstream_tls;

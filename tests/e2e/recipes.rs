@@ -79,6 +79,11 @@ body = "ok"
     assert_eq!(text(&said.stdout), "ok", "{}", text(&said.stderr));
 }
 
+const STORE: &str = r#"
+[[trust_store]]
+name = "partners"
+authorities = ["ca.pem"]
+"#;
 const LISTENER: &str = r#"
 [[listener]]
 name = "added"
@@ -114,7 +119,7 @@ fn make(directory: &Path, clients: &OpensslCa, name: &str) {
 
 #[test]
 fn every_configuration_is_a_good_one() {
-    for (document, blocks) in [("docs/certificates.md", 5), ("README.md", 1)] {
+    for (document, blocks) in [("docs/certificates.md", 6), ("README.md", 1)] {
         let directory = tempdir().unwrap();
         let ca = Authority::new(directory.path(), "ca");
         ca.server("server", &["localhost"]);
@@ -129,7 +134,12 @@ fn every_configuration_is_a_good_one() {
         assert_eq!(found.len(), blocks);
         for block in found {
             let mut config = block.replace("/var/lib/countersign/", "");
-            for (table, added) in [("[[listener]]", LISTENER), ("[[route]]", ROUTE)] {
+            let completed = [
+                ("[[trust_store]]", STORE),
+                ("[[listener]]", LISTENER),
+                ("[[route]]", ROUTE),
+            ];
+            for (table, added) in completed {
                 if !block.contains(table) {
                     config += added;
                 }

@@ -26,6 +26,12 @@ name = "public"
 address = "127.0.0.1:0"
 certificate = [{{ chain = "s.pem", private_key = "s.key" }}]
 client_certificate = {{ mode = "optional", trust = ["ca.pem"] }}
+[[trust_store]]
+name = "clients"
+authorities = ["ca.pem"]
+[[trust_store]]
+name = "others"
+authorities = ["ca.pem"]
 [[policy]]
 name = "ruled"
 all_of = ["certificate"]
@@ -94,6 +100,7 @@ fn fails(rule: &CertificateRule, identity: &Identity) -> &'static str {
 fn fails_at(rule: &CertificateRule, identity: &Identity, now: &str) -> &'static str {
     let vouched = Vouched {
         identity,
+        trust_store: Some("clients"),
         spiffe_trust_domains: &["example.org".to_owned()],
     };
     let now = UtcTime::parse_rfc3339(now).unwrap();
@@ -105,6 +112,7 @@ fn each_condition_holds_for_what_has_it() {
     let identity = identity();
     let (fingerprint, key) = (hex(identity.fingerprint()), hex(identity.public_key()));
     for toml in [
+        r#"{ trust_store = "clients" }"#,
         r#"{ subject = "CN=billing,O=Example" }"#,
         r#"{ issuer = "CN=billing,O=Example" }"#,
         r#"{ issuer = "CN=billing,O=Example", serial = "0a1b" }"#,
@@ -140,6 +148,7 @@ fn each_condition_fails_for_what_has_it_not() {
     let identity = identity();
     let other = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08";
     for (toml, key) in [
+        (r#"{ trust_store = "others" }"#, "trust_store"),
         (r#"{ subject = "cn=billing,O=Example" }"#, "subject"),
         (r#"{ subject = "CN=billing" }"#, "subject"),
         (r#"{ issuer = "O=Example,CN=billing" }"#, "issuer"),
@@ -282,6 +291,7 @@ fn a_spiffe_id_that_nobody_vouches_for_fulfils_nothing() {
     let identity = identity();
     let vouched = Vouched {
         identity: &identity,
+        trust_store: Some("clients"),
         spiffe_trust_domains: &[],
     };
     let now = UtcTime::parse_rfc3339("2026-01-15T00:00:00Z").unwrap();

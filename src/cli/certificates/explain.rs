@@ -119,6 +119,7 @@ fn explain(
             };
             let vouched = Vouched {
                 identity: &vouched_for,
+                trust_store: trust.rule_name(),
                 spiffe_trust_domains: trust.spiffe_trust_domains(),
             };
             tell_consumer(text, snapshot, &vouched);
@@ -161,7 +162,8 @@ fn describe(text: &mut String, identity: &Identity, certificates: usize) {
     }
     let _ = writeln!(text, "fingerprint  {}", hex(identity.fingerprint()));
     let _ = writeln!(text, "public key   {}", hex(identity.public_key()));
-    let _ = writeln!(text, "chain        {certificates} certificates");
+    let behind = certificates - 1;
+    let _ = writeln!(text, "shown        it, and {behind} behind it");
 }
 
 /// As the first request on a connection is judged: what a responder says is waited for.

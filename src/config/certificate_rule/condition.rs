@@ -10,7 +10,8 @@ use crate::spiffe;
 use super::{CertificateCondition as Condition, SpiffePath};
 
 /// Every key of a condition, as problems list them.
-pub(super) const KEYS: [&str; 19] = [
+pub(super) const KEYS: [&str; 20] = [
+    "trust_store",
     "subject",
     "issuer",
     "serial",
@@ -40,6 +41,7 @@ pub(super) fn read(table: &mut Table<'_>) -> Vec<Condition> {
     check_companions(table);
     let mut found = Vec::new();
     let mut add = |condition: Option<Condition>| found.extend(condition);
+    add(text(table, "trust_store").map(Condition::TrustStore));
     add(read_name(table, "subject").map(Condition::Subject));
     add(read_name(table, "issuer").map(Condition::Issuer));
     add(read_serial(table).map(Condition::Serial));

@@ -18,6 +18,7 @@ const MAX_SIZE: usize = 1000;
 /// The named rules, for whoever names or holds one.
 pub(in crate::config) struct CertificateRules {
     names: Declared,
+    stores: Declared,
     drafts: HashMap<String, Draft>,
     /// `None` for a rule in which something is wrong, which has been noted.
     built: HashMap<String, Option<Arc<CertificateRule>>>,
@@ -49,8 +50,8 @@ enum Member {
 }
 
 impl CertificateRules {
-    /// Reads every `[[certificate_rule]]`.
-    pub(in crate::config) fn read(root: &mut Table<'_>) -> Self {
+    /// Reads every `[[certificate_rule]]`; `stores` are the trust stores that rules may name.
+    pub(in crate::config) fn read(root: &mut Table<'_>, stores: Declared) -> Self {
         let document = root.document();
         let mut names = Declared::new("certificate rule");
         let mut drafts = HashMap::new();
@@ -67,6 +68,7 @@ impl CertificateRules {
         }
         let mut rules = Self {
             names,
+            stores,
             drafts,
             built: HashMap::new(),
         };
@@ -164,6 +166,15 @@ impl CertificateRules {
     ) -> Option<Arc<CertificateRule>> {
         let mut conditions = draft.conditions.clone();
         let mut good = draft.good;
+        for condition in &conditions {
+            if let CertificateCondition::TrustStore(name) = condition {
+                let used = Placed {
+                    value: name.clone(),
+                    line: draft.line,
+                };
+                self.stores.check(document, &draft.label, &used);
+            }
+        }
         for (joint, members) in &draft.inner {
             let mut rules = Vec::new();
             for member in members {

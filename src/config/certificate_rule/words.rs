@@ -23,7 +23,8 @@ impl fmt::Display for CertificateCondition {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let key = self.key();
         match self {
-            Self::Subject(text)
+            Self::TrustStore(text)
+            | Self::Subject(text)
             | Self::Issuer(text)
             | Self::Serial(text)
             | Self::SanUri(text)

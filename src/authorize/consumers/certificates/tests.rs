@@ -186,7 +186,7 @@ proptest! {
         let found = Certificates::new(&consumers);
         let domains: Vec<String> = domains.into_iter().map(str::to_owned).collect();
         for identity in IDENTITIES.iter() {
-            let vouched = Vouched { identity, spiffe_trust_domains: &domains };
+            let vouched = Vouched { identity, trust_store: Some("clients"), spiffe_trust_domains: &domains };
             let now = identity.not_before();
             prop_assert_eq!(found.find(&vouched, now), walk(&consumers, &vouched, now));
         }
