@@ -10,7 +10,7 @@ use rcgen::{BasicConstraints, CertificateParams, ExtendedKeyUsagePurpose, IsCa, 
 use rustls::ClientConfig;
 use tempfile::{TempDir, tempdir};
 
-use crate::harness::client::{Client, tls, tls_with};
+use crate::harness::client::{Client, tls, tls_by, tls_with};
 use crate::harness::gateway::{Gateway, PROGRAM, write_config, write_store};
 use crate::harness::pki::Authority;
 use crate::harness::{run, text};
@@ -262,7 +262,7 @@ fn m4_a_hello_in_small_pieces_meets_the_same_policy() {
         let answer = Command::new("sh").args(["-c", &script]).output().unwrap();
         assert!(!text(&answer.stdout).contains("200 OK"), "{extra}");
     }
-    // Byte by byte, with a certificate: served like any other.
+    // The next caller, who shows a certificate, is served like any other.
     let config = tls(directory.path(), Some("billing"));
     let mut whole = client(&gateway, "public", &config).unwrap();
     assert_eq!(whole.get("localhost", "/certified").status, 200);
@@ -271,6 +271,53 @@ fn m4_a_hello_in_small_pieces_meets_the_same_policy() {
     gateway.logged("a failed handshake", |line| {
         line["event"] == "handshake" && line["result"] == "failed"
     });
+}
+
+/// Sends no more than a hundred bytes at once.
+struct Dribble(std::net::TcpStream);
+
+impl std::io::Read for Dribble {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        self.0.read(buffer)
+    }
+}
+
+impl std::io::Write for Dribble {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.write(&bytes[..bytes.len().min(100)])
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        self.0.flush()
+    }
+}
+
+#[test]
+fn m4_a_hello_that_is_longer_than_a_packet_meets_the_same_policy() {
+    use std::io::{Read as _, Write as _};
+    let (directory, _, _) = stage();
+    let config = listener("public", "required", "ca.pem") + ROUTES;
+    let gateway = Gateway::start(directory.path(), &config);
+    let ask = |certificate: Option<&str>| -> std::io::Result<String> {
+        let mut provider = rustls::crypto::aws_lc_rs::default_provider();
+        // A share of a post-quantum key is more than a kilobyte.
+        provider.kx_groups = vec![rustls::crypto::aws_lc_rs::kx_group::X25519MLKEM768];
+        let versions = [&rustls::version::TLS13];
+        let config = tls_by(provider, directory.path(), certificate, &versions);
+        let socket = std::net::TcpStream::connect(gateway.address("public"))?;
+        socket.set_nodelay(true)?;
+        let name = "localhost".try_into().unwrap();
+        let session = rustls::ClientConnection::new(config, name).unwrap();
+        let mut stream = rustls::StreamOwned::new(session, Dribble(socket));
+        let request = "GET /certified HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+        stream.write_all(request.as_bytes())?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer)?;
+        Ok(answer)
+    };
+    assert!(ask(Some("billing")).unwrap().starts_with("HTTP/1.1 200"));
+    assert!(ask(None).is_err());
+    gateway.logged("the refusal", |line| line["reason"] == "missing");
 }
 
 #[test]

@@ -48,11 +48,21 @@ pub fn tls_with(
     certificate: Option<&str>,
     versions: &[&'static rustls::SupportedProtocolVersion],
 ) -> Arc<ClientConfig> {
+    let provider = rustls::crypto::aws_lc_rs::default_provider();
+    tls_by(provider, directory, certificate, versions)
+}
+
+/// The same with this cryptography.
+pub fn tls_by(
+    provider: rustls::crypto::CryptoProvider,
+    directory: &Path,
+    certificate: Option<&str>,
+    versions: &[&'static rustls::SupportedProtocolVersion],
+) -> Arc<ClientConfig> {
     let mut roots = RootCertStore::empty();
     let ca = CertificateDer::from_pem_file(directory.join("ca.pem")).expect("an authority");
     roots.add(ca).expect("a root");
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let builder = ClientConfig::builder_with_provider(provider)
+    let builder = ClientConfig::builder_with_provider(Arc::new(provider))
         .with_protocol_versions(versions)
         .expect("versions")
         .with_root_certificates(roots);
