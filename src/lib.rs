@@ -28,7 +28,9 @@ pub mod response;
 pub mod route;
 pub mod signature;
 pub mod telemetry;
-// 2: what an operator wrote, what a caller sent, how we say no, what issuers took back
+// 2: what an operator wrote, what a caller sent, how we say no, what issuers took back, how we
+// speak to AWS
+pub mod aws;
 pub mod call;
 pub mod config;
 pub mod credential;

@@ -22,6 +22,7 @@ const FLOORS: &[(&str, u8)] = &[
     ("route", 3),
     ("signature", 3),
     ("telemetry", 3),
+    ("aws", 2),
     ("call", 2),
     ("config", 2),
     ("credential", 2),

@@ -21,7 +21,7 @@ use crate::tls::ServedCertificate;
 pub use certificate_headers::{CertificateHeaders, NotTold, Told};
 pub use http_proxy::{Attempt, Upstream};
 pub use mock::MockAnswer;
-pub use outgoing::{NotSigned, OutgoingRequest, Signer};
+pub use outgoing::{OutgoingRequest, Signer};
 pub use upstream_tls::ClientTls;
 
 /// Every integration, by the place of the routes that it answers.

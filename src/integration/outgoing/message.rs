@@ -8,6 +8,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::HeaderName;
 
+use crate::aws::NotSigned;
 use crate::clock::UtcTime;
 use crate::config::OutgoingRfc9421;
 use crate::key::SigningKey;
@@ -15,7 +16,7 @@ use crate::private_file;
 use crate::problem::Problems;
 use crate::signature::rfc9421::{SigningRequest, sign};
 
-use super::{NotSigned, OutgoingRequest};
+use super::OutgoingRequest;
 
 /// Signs with one key.
 pub(super) struct MessageSigner {

@@ -2,18 +2,17 @@
 //! hash of its body. Out: the fields to add. What a caller sent in the same words is taken out
 //! first, so that the gateway never vouches for it.
 
-mod aws;
 mod message;
 
 use std::path::Path;
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 
+use crate::aws::{self, NotSigned};
 use crate::clock::UtcTime;
-use crate::config::{Outgoing, OutgoingScheme};
+use crate::config::{Outgoing, OutgoingScheme, OutgoingSigV4, SignatureProfile};
 use crate::problem::Problems;
 
-use aws::AwsSigner;
 use message::MessageSigner;
 
 /// A request that will be sent.
@@ -34,11 +33,6 @@ pub struct OutgoingRequest<'a> {
     pub now: UtcTime,
 }
 
-/// Why a request cannot be signed, in words for the log.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub struct NotSigned(pub &'static str);
-
 /// Signs for one upstream.
 pub struct Signer {
     scheme: Scheme,
@@ -47,7 +41,7 @@ pub struct Signer {
 }
 
 enum Scheme {
-    Aws(AwsSigner),
+    Aws(aws::Signer),
     Message(MessageSigner),
 }
 
@@ -60,7 +54,7 @@ impl Signer {
     pub fn open(file: &Path, settings: &Outgoing, own: &[HeaderName]) -> Result<Self, Problems> {
         Ok(Self {
             scheme: match &settings.scheme {
-                OutgoingScheme::SigV4(sigv4) => Scheme::Aws(AwsSigner::new(sigv4)),
+                OutgoingScheme::SigV4(sigv4) => Scheme::Aws(aws::Signer::new(scope(sigv4))),
                 OutgoingScheme::Rfc9421(rfc9421) => {
                     Scheme::Message(MessageSigner::open(file, rfc9421, own)?)
                 }
@@ -99,7 +93,7 @@ impl Signer {
             return Err(NotSigned("the hash of the body is not known"));
         }
         let added = match &self.scheme {
-            Scheme::Aws(signer) => signer.sign(request).await?,
+            Scheme::Aws(signer) => sign_for_aws(signer, request).await?,
             Scheme::Message(signer) => signer.sign(request)?,
         };
         let field = |(name, value): (String, String)| {
@@ -110,4 +104,35 @@ impl Signer {
         let fields: Option<Vec<_>> = added.into_iter().map(field).collect();
         fields.ok_or(NotSigned("the signature is no field"))
     }
+}
+
+fn scope(settings: &OutgoingSigV4) -> aws::Scope {
+    aws::Scope {
+        service: settings.service.clone(),
+        region: settings.region.clone(),
+        paths: match settings.profile {
+            SignatureProfile::Aws => aws::Paths::EncodedTwice,
+            SignatureProfile::S3 => aws::Paths::AsTheyAre,
+        },
+    }
+}
+
+/// What is signed of the caller's own fields, beside the host and what is added.
+const COVERED: [&str; 1] = ["content-type"];
+
+async fn sign_for_aws(
+    signer: &aws::Signer,
+    request: &OutgoingRequest<'_>,
+) -> Result<Vec<(String, String)>, NotSigned> {
+    let text = |name: &'static str| Some((name, request.headers.get(name)?.to_str().ok()?));
+    let fields: Vec<_> = COVERED.into_iter().filter_map(text).collect();
+    let outgoing = aws::Outgoing {
+        method: request.method,
+        authority: request.authority,
+        target: request.target,
+        fields: &fields,
+        body_hash: request.body_hash,
+        now: request.now,
+    };
+    signer.sign(&outgoing).await
 }

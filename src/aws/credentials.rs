@@ -1,5 +1,5 @@
-//! SigV4 towards an upstream, by AWS's own `aws-sigv4`, with the credentials of the environment:
-//! instance role, container, profile or variables, by AWS's own `aws-config`.
+//! The gateway's own AWS credentials: those of the instance role, the container, the profile or
+//! the environment, by AWS's own `aws-config`. Had once for everyone, and anew before they end.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
@@ -10,21 +10,14 @@ use aws_config::default_provider::credentials::DefaultCredentialsChain;
 use aws_config::provider_config::ProviderConfig;
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::{ProvideCredentials as _, SharedCredentialsProvider};
-use aws_sigv4::http_request::{
-    PayloadChecksumKind, PercentEncodingMode, SignableBody, SignableRequest, SigningSettings,
-    UriPathNormalizationMode, sign,
-};
-use aws_sigv4::sign::v4;
 use tokio::sync::{Mutex, OnceCell};
 
-use crate::config::{OutgoingSigV4, SignatureProfile};
-use crate::digest::hex;
+use super::NotSigned;
 
-use super::{NotSigned, OutgoingRequest};
-
-/// Signs for a service of AWS.
-pub(super) struct AwsSigner {
-    settings: OutgoingSigV4,
+/// Where credentials come from, and those that were had last.
+pub(super) struct Wallet {
+    /// Of the STS that a profile or a web identity may need.
+    region: String,
     chain: OnceCell<SharedCredentialsProvider>,
     /// The credentials that were had last.
     held: ArcSwapOption<Credentials>,
@@ -38,75 +31,20 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// What came of a question holds for everyone for so long.
 const PAUSE: Duration = Duration::from_secs(1);
 const NONE_HELD: NotSigned = NotSigned("there are no AWS credentials to sign with");
-/// What is signed of the caller's own fields, beside the host and what is added.
-const COVERED: [&str; 1] = ["content-type"];
 
-impl AwsSigner {
-    pub(super) fn new(settings: &OutgoingSigV4) -> Self {
+impl Wallet {
+    pub(super) fn new(region: &str) -> Self {
         Self {
-            settings: settings.clone(),
+            region: region.to_owned(),
             chain: OnceCell::new(),
             held: ArcSwapOption::empty(),
             asked: Mutex::new(None),
         }
     }
 
-    pub(super) async fn sign(
-        &self,
-        request: &OutgoingRequest<'_>,
-    ) -> Result<Vec<(String, String)>, NotSigned> {
-        const FAILED: NotSigned = NotSigned("aws-sigv4 does not sign the request");
-        let credentials = self.credentials().await?;
-        let identity = (*credentials).clone().into();
-        let time = Duration::from_secs(request.now.unix().unsigned_abs());
-        let parameters = v4::SigningParams::builder()
-            .identity(&identity)
-            .region(&self.settings.region)
-            .name(&self.settings.service)
-            .time(SystemTime::UNIX_EPOCH + time)
-            .settings(self.signing_settings())
-            .build()
-            .map_err(|_| FAILED)?
-            .into();
-        let text = |name: &'static str| Some((name, request.headers.get(name)?.to_str().ok()?));
-        let covered = COVERED.into_iter().filter_map(text);
-        let covered = covered.chain([("host", request.authority)]);
-        let body = match request.body_hash {
-            Some(hash) => SignableBody::Precomputed(hex(&hash)),
-            None => SignableBody::UnsignedPayload,
-        };
-        let url = format!("https://{}{}", request.authority, request.target);
-        let signable = SignableRequest::new(request.method, url, covered, body);
-        let signed = sign(signable.map_err(|_| FAILED)?, &parameters).map_err(|_| FAILED)?;
-        let (instructions, _) = signed.into_parts();
-        let added = instructions.headers();
-        Ok(added
-            .map(|(name, value)| (name.to_owned(), value.to_owned()))
-            .collect())
-    }
-
-    fn signing_settings(&self) -> SigningSettings {
-        let mut settings = SigningSettings::default();
-        // S3 needs it, and any other service takes it.
-        settings.payload_checksum_kind = PayloadChecksumKind::XAmzSha256;
-        let (encoding, paths) = match self.settings.profile {
-            SignatureProfile::Aws => (
-                PercentEncodingMode::Double,
-                UriPathNormalizationMode::Enabled,
-            ),
-            SignatureProfile::S3 => (
-                PercentEncodingMode::Single,
-                UriPathNormalizationMode::Disabled,
-            ),
-        };
-        settings.percent_encoding_mode = encoding;
-        settings.uri_path_normalization_mode = paths;
-        settings
-    }
-
     /// Credentials that are good: those that are held, unless they end soon and others can be
     /// had. While those that are held still last, nobody waits for others but the one who asks.
-    async fn credentials(&self) -> Result<Arc<Credentials>, NotSigned> {
+    pub(super) async fn credentials(&self) -> Result<Arc<Credentials>, NotSigned> {
         if let Some(held) = self.held_for(SPARE) {
             return Ok(held);
         }
@@ -135,7 +73,7 @@ impl AwsSigner {
 
     async fn ask(&self) -> Option<Credentials> {
         let chain = self.chain.get_or_init(|| async {
-            let region = Region::new(self.settings.region.clone());
+            let region = Region::new(self.region.clone());
             let config = ProviderConfig::default().with_region(Some(region));
             let chain = DefaultCredentialsChain::builder().configure(config);
             SharedCredentialsProvider::new(chain.build().await)
@@ -187,29 +125,25 @@ mod tests {
         }
     }
 
-    fn signer(waits: bool) -> (Arc<AwsSigner>, Arc<AtomicUsize>) {
-        let signer = AwsSigner::new(&OutgoingSigV4 {
-            service: "s3".to_owned(),
-            region: "us-west-2".to_owned(),
-            profile: SignatureProfile::S3,
-        });
+    fn wallet(waits: bool) -> (Arc<Wallet>, Arc<AtomicUsize>) {
+        let wallet = Wallet::new("us-west-2");
         let asked = Arc::new(AtomicUsize::new(0));
         let nothing = Nothing {
             waits,
             asked: asked.clone(),
         };
-        let set = signer.chain.set(SharedCredentialsProvider::new(nothing));
+        let set = wallet.chain.set(SharedCredentialsProvider::new(nothing));
         set.unwrap();
-        (Arc::new(signer), asked)
+        (Arc::new(wallet), asked)
     }
 
     /// Each would have asked anew, and waited for all before it.
     #[tokio::test]
     async fn many_who_wait_for_credentials_in_vain_ask_once() {
-        let (signer, asked) = signer(false);
+        let (wallet, asked) = wallet(false);
         let ask = |_| {
-            let signer = signer.clone();
-            tokio::spawn(async move { signer.credentials().await.is_err() })
+            let wallet = wallet.clone();
+            tokio::spawn(async move { wallet.credentials().await.is_err() })
         };
         let all: Vec<_> = (0..50).map(ask).collect();
         for one in all {
@@ -220,16 +154,16 @@ mod tests {
 
     #[tokio::test]
     async fn nobody_waits_for_new_credentials_while_the_old_ones_last() {
-        let (signer, asked) = signer(true);
+        let (wallet, asked) = wallet(true);
         let soon = SystemTime::now() + SPARE / 2;
         let old = Credentials::new("AKID", "secret", None, Some(soon), "test");
-        signer.held.store(Some(Arc::new(old)));
-        let first = signer.clone();
+        wallet.held.store(Some(Arc::new(old)));
+        let first = wallet.clone();
         let first = tokio::spawn(async move { first.credentials().await.is_ok() });
         while asked.load(Ordering::Relaxed) == 0 {
             tokio::task::yield_now().await;
         }
-        let second = tokio::time::timeout(PATIENCE / 5, signer.credentials()).await;
+        let second = tokio::time::timeout(PATIENCE / 5, wallet.credentials()).await;
         assert_eq!(second.unwrap().unwrap().access_key_id(), "AKID");
         first.abort();
     }
