@@ -19,10 +19,11 @@ pub mod tls;
 pub mod authorize;
 pub mod trust;
 // 3: who called, which route, is the signature right, was it used before;
-// how events look
+// how events look, what functions are told
 pub mod acme;
 pub mod credential_source;
 pub mod identity;
+pub mod lambda;
 pub mod replay;
 pub mod response;
 pub mod route;

@@ -71,6 +71,10 @@ name!(
     IntegrationName
 );
 name!(
+    /// An authorizer: a function that is asked about calls.
+    AuthorizerName
+);
+name!(
     /// A credential's public half, SigV4's access key id.
     CredentialId
 );

@@ -2,9 +2,14 @@
 //! and the words a stranger may read are decided in one place.
 //! Details that help an operator are carried for the log; secrets never are.
 
+mod function;
+
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use crate::distrust::Distrust;
+
+pub use function::{Api, FunctionFailure};
 
 /// Why a request was not served.
 ///
@@ -82,6 +87,20 @@ pub enum Refusal {
     UpstreamFailed,
     /// The target did not answer in time.
     UpstreamTimeout,
+    /// The answer of a function cannot be had; told as this API tells it.
+    Function(FunctionFailure, Api),
+    /// An authorizer does not let the call pass; whether its policy denies it in so many words.
+    AuthorizerDenied {
+        /// Whether it was denied, and not only left unnamed.
+        explicit: bool,
+        /// Whose answers callers know.
+        api: Api,
+    },
+    /// What an authorizer would be asked about is missing, or it wants other proof
+    /// (RFC 9110 §15.5.2).
+    AuthorizerUnauthorized,
+    /// An authorizer fails, or answers what is no answer.
+    AuthorizerFailed(&'static str),
     /// The gateway itself failed.
     Internal(&'static str),
 }
@@ -131,6 +150,10 @@ impl Refusal {
             Self::UpstreamUnreachable => "upstream_unreachable",
             Self::UpstreamFailed => "upstream_failed",
             Self::UpstreamTimeout => "upstream_timeout",
+            Self::Function(failure, _) => failure.code(),
+            Self::AuthorizerDenied { .. } => "authorizer_denied",
+            Self::AuthorizerUnauthorized => "authorizer_unauthorized",
+            Self::AuthorizerFailed(_) => "authorizer_failed",
             Self::Internal(_) => "internal_error",
         }
     }
@@ -139,7 +162,7 @@ impl Refusal {
     pub fn status(&self) -> u16 {
         match self {
             Self::Malformed(_) | Self::PathRefused(_) => 400,
-            Self::SignatureRequired(_) => 401,
+            Self::SignatureRequired(_) | Self::AuthorizerUnauthorized => 401,
             Self::CertificateRequired
             | Self::CertificateUntrusted(_)
             | Self::CertificateUnknown
@@ -153,14 +176,16 @@ impl Refusal {
             | Self::PayloadModeRefused
             | Self::BodyHashMismatch
             | Self::ConsumerMismatch
-            | Self::ConsumerNotAllowed => 403,
+            | Self::ConsumerNotAllowed
+            | Self::AuthorizerDenied { .. } => 403,
             Self::RouteNotFound => 404,
             Self::MethodNotAllowed { .. } => 405,
             Self::HeaderTimeout | Self::BodyTimeout => 408,
             Self::BodyTooLarge => 413,
             Self::Misdirected => 421,
             Self::HeadersTooLarge | Self::CertificateHeadersTooLarge(_) => 431,
-            Self::Internal(_) => 500,
+            Self::Internal(_) | Self::AuthorizerFailed(_) => 500,
+            Self::Function(failure, api) => failure.status(*api),
             Self::UpstreamUnreachable | Self::UpstreamFailed => 502,
             Self::ReplayMemoryUnavailable(_) | Self::PrincipalUnavailable(_) => 503,
             Self::UpstreamNotSigned(_) | Self::BuffersFull => 503,
@@ -169,7 +194,14 @@ impl Refusal {
     }
 
     /// What a stranger may read.
-    pub fn message(&self) -> &'static str {
+    pub fn message(&self) -> Cow<'static, str> {
+        match self {
+            Self::Function(failure, api) => failure.message(*api),
+            other => Cow::Borrowed(other.words()),
+        }
+    }
+
+    fn words(&self) -> &'static str {
         match self {
             Self::Malformed(_) => "The request is malformed.",
             Self::PathRefused(_) => "The path has a form that this route does not allow.",
@@ -207,7 +239,16 @@ impl Refusal {
             Self::UpstreamUnreachable => "The upstream cannot be reached.",
             Self::UpstreamFailed => "The upstream failed.",
             Self::UpstreamTimeout => "The upstream did not answer in time.",
-            Self::Internal(_) => "The gateway failed.",
+            Self::AuthorizerDenied { api, explicit } => match (api, explicit) {
+                (Api::Rest, true) => {
+                    "User is not authorized to access this resource with an explicit deny"
+                }
+                (Api::Rest, false) => "User is not authorized to access this resource",
+                (Api::Http | Api::Alb, _) => "Forbidden",
+            },
+            Self::AuthorizerUnauthorized => "Unauthorized",
+            Self::AuthorizerFailed(_) => "Internal Server Error",
+            Self::Function(..) | Self::Internal(_) => "The gateway failed.",
         }
     }
 
@@ -223,7 +264,9 @@ impl Refusal {
             | Self::PrincipalUnavailable(why)
             | Self::CertificateHeadersTooLarge(why)
             | Self::UpstreamNotSigned(why)
+            | Self::AuthorizerFailed(why)
             | Self::Internal(why) => why,
+            Self::Function(failure, _) => failure.detail(),
             Self::CertificateUntrusted(why) => why.reason(),
             _ => "",
         }

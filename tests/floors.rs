@@ -17,6 +17,7 @@ const FLOORS: &[(&str, u8)] = &[
     ("acme", 3),
     ("credential_source", 3),
     ("identity", 3),
+    ("lambda", 3),
     ("replay", 3),
     ("response", 3),
     ("route", 3),

@@ -63,6 +63,7 @@ mod tests {
             demand: Demand::AllOf(Proof {
                 certificate: false,
                 certificate_rule: None,
+                authorizer: None,
                 signature: Some(signature),
             }),
             consumers: None,

@@ -9,8 +9,10 @@ use http::uri::Authority;
 use http::{HeaderName, HeaderValue};
 use rustls_pki_types::ServerName;
 
+use crate::config::Stage;
 use crate::config::certificate_headers::{self, CertificateHeaders};
 use crate::config::declared::Declared;
+use crate::config::lambda::{self, Lambda};
 use crate::config::outgoing::{self, Outgoing};
 use crate::config::request_limits::read_millis;
 use crate::config::upstream_tls::{self, UpstreamTls};
@@ -33,6 +35,8 @@ pub struct Integration {
 pub enum IntegrationKind {
     /// Passes the request on.
     HttpProxy(Box<HttpProxy>),
+    /// Has a function of AWS Lambda answer.
+    Lambda(Box<Lambda>),
     /// Answers by itself.
     Mock(Mock),
 }
@@ -84,25 +88,40 @@ pub struct Mock {
     pub body: String,
 }
 
-const KINDS: [(&str, Kind); 2] = [("http_proxy", Kind::HttpProxy), ("mock", Kind::Mock)];
+const KINDS: [(&str, Kind); 3] = [
+    ("http_proxy", Kind::HttpProxy),
+    ("lambda", Kind::Lambda),
+    ("mock", Kind::Mock),
+];
 
 #[derive(Clone, Copy)]
 enum Kind {
     HttpProxy,
+    Lambda,
     Mock,
 }
 
 /// Reads every `[[integration]]`; `base` is what relative paths are relative to.
-pub(super) fn read(root: &mut Table<'_>, base: &Path) -> (Vec<Integration>, Declared) {
+pub(super) fn read(
+    root: &mut Table<'_>,
+    base: &Path,
+    stage: &Stage,
+) -> (Vec<Integration>, Declared) {
     let mut names = Declared::new("integration");
     let mut integrations = Vec::new();
     for mut table in root.tables("integration") {
         let line = table.line();
         let name = names.name_of(&mut table).unwrap_or_default();
-        table.need("type", "write type = \"http_proxy\" or type = \"mock\"");
+        table.need(
+            "type",
+            "write type = \"http_proxy\", type = \"lambda\" or type = \"mock\"",
+        );
         let kind = match table.word("type", &KINDS) {
             Some(Kind::HttpProxy) => {
                 IntegrationKind::HttpProxy(Box::new(read_proxy(&mut table, base)))
+            }
+            Some(Kind::Lambda) => {
+                IntegrationKind::Lambda(Box::new(lambda::read(&mut table, stage)))
             }
             Some(Kind::Mock) => IntegrationKind::Mock(read_mock(&mut table)),
             // Which keys belong here is not known, so none is called unknown.

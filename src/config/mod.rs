@@ -4,6 +4,7 @@
 //! opened when a snapshot is built.
 
 mod acme;
+mod authorizer;
 mod certificate_headers;
 mod certificate_rule;
 mod client_certificate;
@@ -11,8 +12,10 @@ mod consumer;
 mod credential_source;
 mod declared;
 mod endpoint;
+mod function;
 mod hash;
 mod integration;
+mod lambda;
 mod listener;
 mod nets;
 mod outgoing;
@@ -24,6 +27,7 @@ mod request_limits;
 mod revocation;
 mod route;
 mod signature;
+mod stage;
 mod trust_store;
 mod upstream_tls;
 
@@ -36,12 +40,15 @@ use crate::problem::Problems;
 use certificate_rule::CertificateRules;
 
 pub use acme::{Acme, AcmeCertificate, AcmeChallenge};
+pub use authorizer::{Authorizer, AuthorizerForm, ContextSource, IdentitySource};
 pub use certificate_headers::{CertificateForm, CertificateHeaders, XfccField};
 pub use certificate_rule::{CertificateCondition, CertificateRule, SpiffePath};
 pub use client_certificate::{ClientCertificate, ClientCertificateMode, TlsHost};
 pub use consumer::Consumer;
 pub use credential_source::CredentialSource;
+pub use function::Function;
 pub use integration::{HttpProxy, Integration, IntegrationKind, Mock, TargetAddress};
+pub use lambda::{Invocation, Lambda, MediaTypes, PayloadFormat};
 pub use listener::{CertificateFiles, Listener, ListenerTls, StapleFrom, TlsVersion};
 pub use outgoing::{Outgoing, OutgoingRfc9421, OutgoingScheme, OutgoingSigV4};
 pub use policy::{Demand, Policy, Proof};
@@ -56,6 +63,7 @@ pub use signature::{
     Rfc9421Demand, SigV4Algorithm, SigV4Demand, SignatureDemand, SignatureProfile, SignedPart,
     SignedTemplate, StreamingMode, StsDemand, TimestampPlace, TimestampUnit,
 };
+pub use stage::{DEFAULT_STAGE, Stage};
 pub use upstream_tls::UpstreamTls;
 
 pub use trust_store::{Pin, TrustStore};
@@ -78,6 +86,10 @@ pub struct Config {
     pub credential_sources: Vec<CredentialSource>,
     /// The known callers.
     pub consumers: Vec<Consumer>,
+    /// What functions are told of the deployment.
+    pub stage: Stage,
+    /// The functions that policies ask.
+    pub authorizers: Vec<Authorizer>,
     /// What routes may demand; always holds `open`, which is first.
     pub policies: Vec<Policy>,
     /// At least one.
@@ -127,16 +139,19 @@ fn read(mut root: Table<'_>) -> Config {
     acme::check(root.document(), acme.as_ref(), acme_line, &listeners);
     let credential_sources = credential_source::read(&mut root);
     let has_store = process.credential_store.is_some() || !credential_sources.is_empty();
+    let stage = stage::read(&mut root);
+    let (authorizers, authorizer_names) = authorizer::read(&mut root, &stage);
     let mut rules = CertificateRules::read(&mut root, stores.names().clone());
     let (consumers, consumer_names) = consumer::read(&mut root, has_store, &mut rules);
     let mut known = policy::Known {
         consumers: &consumer_names,
+        authorizers: &authorizer_names,
         listeners: &listeners,
         rules: &mut rules,
     };
     let (policies, policy_names) = policy::read(&mut root, &mut known);
     policy::check_credentials(root.document(), &policies, &consumers);
-    let (integrations, integration_names) = integration::read(&mut root, &base);
+    let (integrations, integration_names) = integration::read(&mut root, &base, &stage);
     let known = route::Known {
         policies: &policies,
         policy_names: &policy_names,
@@ -152,6 +167,8 @@ fn read(mut root: Table<'_>) -> Config {
         listeners,
         credential_sources,
         consumers,
+        stage,
+        authorizers,
         policies,
         routes,
         integrations,

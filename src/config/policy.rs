@@ -7,7 +7,7 @@ use crate::config::declared::Declared;
 use crate::config::signature::{self, SignatureDemand};
 use crate::config::{Consumer, Listener};
 use crate::document::{Document, Placed, Table, alternatives};
-use crate::names::{ConsumerName, PolicyName};
+use crate::names::{AuthorizerName, ConsumerName, PolicyName};
 use crate::problem::suggestion;
 
 /// One policy.
@@ -35,6 +35,15 @@ pub enum Demand {
 }
 
 impl Demand {
+    /// Whether a caller may pass who is no consumer, because an authorizer says so.
+    fn lets_strangers_in(&self) -> bool {
+        match self {
+            Self::Open => false,
+            Self::AllOf(proof) => !proof.certificate && proof.signature.is_none(),
+            Self::AnyOf(proof) => proof.authorizer.is_some(),
+        }
+    }
+
     /// How a signature must be made, when one is taken.
     pub fn signature(&self) -> Option<&SignatureDemand> {
         match self {
@@ -54,16 +63,21 @@ pub struct Proof {
     pub certificate_rule: Option<Arc<CertificateRule>>,
     /// A signature by a consumer's credential.
     pub signature: Option<SignatureDemand>,
+    /// The leave of an authorizer; with [`Demand::AnyOf`] it is asked when nothing else is shown.
+    pub authorizer: Option<AuthorizerName>,
 }
 
 const OPEN: &str = "open";
 const CERTIFICATE: &str = "certificate";
 const SIGNATURE: &str = "signature";
+const AUTHORIZER: &str = "authorizer";
 
 /// What the other sections have declared.
 pub(super) struct Known<'c> {
     /// The names of the consumers.
     pub(super) consumers: &'c Declared,
+    /// The names of the authorizers.
+    pub(super) authorizers: &'c Declared,
     /// The listeners.
     pub(super) listeners: &'c [Listener],
     /// The rules for certificates.
@@ -83,9 +97,9 @@ pub(super) fn read(root: &mut Table<'_>, known: &mut Known<'_>) -> (Vec<Policy>,
     for mut table in root.tables("policy") {
         let line = table.line();
         let name = names.name_of(&mut table).unwrap_or_default();
-        let demand = read_demand(&mut table, known.rules);
+        let demand = read_demand(&mut table, known);
         check_listeners(&table, &demand, known.listeners);
-        let consumers = read_consumers(&mut table, known.consumers);
+        let consumers = read_consumers(&mut table, &demand, known.consumers);
         table.finish();
         policies.push(Policy {
             name: PolicyName::new(name),
@@ -132,7 +146,7 @@ pub(super) fn check_credentials(
     }
 }
 
-fn read_demand(table: &mut Table<'_>, rules: &mut CertificateRules) -> Demand {
+fn read_demand(table: &mut Table<'_>, known: &mut Known<'_>) -> Demand {
     let document = table.document();
     let (all, any) = (table.has("all_of"), table.has("any_of"));
     let line = table.line_of("any_of");
@@ -157,8 +171,9 @@ fn read_demand(table: &mut Table<'_>, rules: &mut CertificateRules) -> Demand {
     };
     let proof = Proof {
         certificate: proofs.iter().flatten().any(|proof| proof == CERTIFICATE),
-        certificate_rule: read_certificate_rule(table, rules, proofs.as_deref()),
+        certificate_rule: read_certificate_rule(table, known.rules, proofs.as_deref()),
         signature: read_signature(table, proofs.as_deref()),
+        authorizer: read_authorizer(table, proofs.as_deref(), known.authorizers),
     };
     match all {
         true => Demand::AllOf(proof),
@@ -179,7 +194,7 @@ fn read_proofs(table: &mut Table<'_>, key: &'static str) -> Option<Vec<String>> 
     let mut proofs: Vec<String> = Vec::new();
     let mut good = true;
     for Placed { value, line } in words {
-        let known = [CERTIFICATE, SIGNATURE];
+        let known = [CERTIFICATE, SIGNATURE, AUTHORIZER];
         if !known.contains(&value.as_str()) {
             let text = format!(
                 "\"{key}\" in {} holds \"{value}\", but must hold {}{}",
@@ -241,13 +256,52 @@ fn read_signature(table: &mut Table<'_>, proofs: Option<&[String]>) -> Option<Si
     below.map(signature::read)
 }
 
-fn read_consumers(table: &mut Table<'_>, names: &Declared) -> Option<Vec<ConsumerName>> {
+/// The name of the authorizer, which is there exactly when its leave is demanded.
+fn read_authorizer(
+    table: &mut Table<'_>,
+    proofs: Option<&[String]>,
+    names: &Declared,
+) -> Option<AuthorizerName> {
+    let document = table.document();
+    let demanded = proofs.map(|proofs| proofs.iter().any(|proof| proof == AUTHORIZER));
+    let line = table.line_of(AUTHORIZER);
+    let given = table.has(AUTHORIZER);
+    let name = table.text(AUTHORIZER);
+    let problem = match demanded {
+        Some(true) if !given => {
+            "demands an authorizer's leave but does not say whose; write authorizer = \"…\" with the name of an [[authorizer]]"
+        }
+        Some(false) if given => {
+            "names an \"authorizer\" that it does not ask; add \"authorizer\" to \"all_of\" or \"any_of\", or leave the key out"
+        }
+        _ => {
+            let name = name?;
+            names.check(document, table.label(), &name);
+            return Some(AuthorizerName::new(name.value));
+        }
+    };
+    document.note(line, format!("{} {problem}", table.label()));
+    None
+}
+
+fn read_consumers(
+    table: &mut Table<'_>,
+    demand: &Demand,
+    names: &Declared,
+) -> Option<Vec<ConsumerName>> {
     let document = table.document();
     let line = table.line_of("consumers");
     let used = table.texts("consumers")?;
     if used.is_empty() {
         let text = format!(
             "{} admits nobody; name a consumer, or leave \"consumers\" out to admit every one",
+            table.label()
+        );
+        document.note(line, text);
+    }
+    if demand.lets_strangers_in() {
+        let text = format!(
+            "{} names \"consumers\", but an authorizer alone, which knows none of them, may let a call pass; leave them out, or demand a certificate or a signature in \"all_of\"",
             table.label()
         );
         document.note(line, text);

@@ -98,6 +98,7 @@ impl Integrations {
                     let answer = Answer::Mock(Arc::new(MockAnswer::new(mock)));
                     opened.push((&integration.name, answer));
                 }
+                IntegrationKind::Lambda(_) => {}
                 IntegrationKind::HttpProxy(proxy) => {
                     let before = previous.and_then(|all| all.upstream(&integration.name));
                     match Upstream::open(&config.file, &integration.name, proxy, before) {

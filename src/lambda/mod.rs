@@ -1,0 +1,8 @@
+//! AWS Lambda as API Gateway and load balancers speak to it: what a function is told of a
+//! request, what its answer means, and the invocation itself. In: what the gateway knows of a
+//! request. Out: an answer, or why there is none.
+//! Knows nothing of routes, policies or Pingora; who the caller is, is told.
+
+mod request;
+
+pub use request::{ClientCertificate, Context, Request};
