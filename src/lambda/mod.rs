@@ -3,6 +3,8 @@
 //! request. Out: an answer, or why there is none.
 //! Knows nothing of routes, policies or Pingora; who the caller is, is told.
 
+mod function;
 mod request;
 
+pub use function::{Function, FunctionCounts, Functions, Invoked, Outcome, Reply, Server};
 pub use request::{ClientCertificate, Context, Request};

@@ -41,6 +41,8 @@ pub enum FunctionFailure {
     TimedOut,
     /// The invocation cannot be signed.
     NotSigned(&'static str),
+    /// The gateway holds too much at once to hold its answer as well.
+    BuffersFull,
     /// The request makes an event of more than so many bytes.
     EventTooLarge(u64),
 }
@@ -61,6 +63,7 @@ impl FunctionFailure {
             Self::BrokenOff => "function_broken_off",
             Self::TimedOut => "function_timeout",
             Self::NotSigned(_) => "function_not_signed",
+            Self::BuffersFull => "buffers_full",
             Self::EventTooLarge(_) => "event_too_large",
         }
     }
@@ -69,8 +72,8 @@ impl FunctionFailure {
     pub(super) fn status(self, api: Api) -> u16 {
         match (self, api) {
             (Self::EventTooLarge(_), _) => 413,
-            // The gateway's own bound: the caller may come again.
-            (Self::Busy, _) => 503,
+            // The gateway's own bounds: the caller may come again.
+            (Self::Busy | Self::BuffersFull, _) => 503,
             (Self::Error | Self::Malformed(_) | Self::AnswerTooLarge(_), Api::Rest | Api::Alb) => {
                 502
             }
