@@ -7,19 +7,19 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::{Bytes, BytesMut};
-use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri};
+use http::{HeaderValue, Request, Response, StatusCode};
 use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
-use percent_encoding::percent_decode_str;
 use tokio::sync::mpsc::Receiver;
 
 use crate::error::{FunctionError, ServiceError};
 use crate::function::arn;
-use crate::http1::{self, Body, JSON, collect, whole};
+use crate::http1::{self, Body, JSON, collect, text, whole};
 use crate::ledger::{Ending, Entry, Invocation, Kind};
 use crate::pool::Pool;
 use crate::sandbox::{Last, MAX_PAYLOAD_BYTES, Part, Work};
 use crate::stream::EventStream;
+use crate::target::Target;
 
 const MAX_EVENT_BYTES: usize = 1024 * 1024;
 /// How much is read of what is refused anyway, so that its sender hears why.
@@ -226,139 +226,9 @@ async fn read(body: Incoming, kind: Kind) -> Result<Bytes, ServiceError> {
     }
 }
 
-/// What a request invokes.
-struct Target {
-    kind: Kind,
-    /// As in the path, decoded.
-    named: String,
-    function: String,
-    qualifier: Option<String>,
-}
-
-impl Target {
-    fn find(method: &Method, uri: &Uri, headers: &HeaderMap) -> Result<Self, ServiceError> {
-        let unknown = |what: &str| {
-            ServiceError::new(StatusCode::NOT_FOUND, "UnknownOperationException", what)
-        };
-        let segments: Vec<_> = uri.path().split('/').collect();
-        let (name, kind) = match segments[..] {
-            ["", "2015-03-31", "functions", name, "invocations"] => (name, asked_kind(headers)?),
-            [
-                "",
-                "2021-11-15",
-                "functions",
-                name,
-                "response-streaming-invocations",
-            ] => (name, Kind::Stream),
-            _ => return Err(unknown("No such operation.")),
-        };
-        if method != Method::POST {
-            return Err(unknown("No such operation by this method."));
-        }
-        let named = percent_decode_str(name).decode_utf8_lossy().into_owned();
-        let (function, in_name) = split_name(&named);
-        Ok(Self {
-            kind,
-            function: function.to_string(),
-            qualifier: qualifier(uri).or(in_name.map(str::to_string)),
-            named,
-        })
-    }
-
-    /// With the qualifier, as a function is told it.
-    fn arn(&self) -> String {
-        match &self.qualifier {
-            Some(qualifier) => format!("{}:{qualifier}", arn(&self.function)),
-            None => arn(&self.function),
-        }
-    }
-
-    fn accepted(&self) -> Response<Body> {
-        self.answered(StatusCode::ACCEPTED, whole(""))
-    }
-
-    fn answered(&self, status: StatusCode, body: Body) -> Response<Body> {
-        let mut response = Response::new(body);
-        *response.status_mut() = status;
-        if self.kind != Kind::Event {
-            let version = HeaderValue::from_str(self.version());
-            let headers = response.headers_mut();
-            headers.insert(
-                "x-amz-executed-version",
-                version.unwrap_or_else(|_| HeaderValue::from_static("$LATEST")),
-            );
-        }
-        response
-    }
-
-    /// A version is asked for by its number; every alias here leads to the latest.
-    fn version(&self) -> &str {
-        match self.qualifier.as_deref() {
-            Some(number) if number.bytes().all(|byte| byte.is_ascii_digit()) => number,
-            _ => "$LATEST",
-        }
-    }
-}
-
-fn asked_kind(headers: &HeaderMap) -> Result<Kind, ServiceError> {
-    match text(headers, "x-amz-invocation-type").as_deref() {
-        None | Some("RequestResponse") => Ok(Kind::RequestResponse),
-        Some("Event") => Ok(Kind::Event),
-        Some(other) => Err(ServiceError::new(
-            StatusCode::BAD_REQUEST,
-            "InvalidParameterValueException",
-            &format!("The invocation type {other} is not known here."),
-        )),
-    }
-}
-
-/// The name in a name, a partial or a whole ARN, and the qualifier behind it.
-fn split_name(named: &str) -> (&str, Option<&str>) {
-    let tail = match named.rsplit_once("function:") {
-        Some((_, tail)) => tail,
-        None => named,
-    };
-    match tail.split_once(':') {
-        Some((name, qualifier)) => (name, Some(qualifier)),
-        None => (tail, None),
-    }
-}
-
-fn qualifier(uri: &Uri) -> Option<String> {
-    let mut pairs = uri
-        .query()?
-        .split('&')
-        .filter_map(|pair| pair.split_once('='));
-    let (_, value) = pairs.find(|(name, _)| *name == "Qualifier")?;
-    Some(percent_decode_str(value).decode_utf8_lossy().into_owned())
-}
-
 /// In the shape of those that Lambda gives, and countable.
 fn new_request_id() -> String {
     static LAST: AtomicU64 = AtomicU64::new(0);
     let number = LAST.fetch_add(1, Ordering::Relaxed) + 1;
     format!("{:08x}-0000-4000-8000-{number:012x}", std::process::id())
-}
-
-fn text(headers: &HeaderMap, name: &str) -> Option<String> {
-    headers.get(name)?.to_str().ok().map(str::to_string)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::split_name;
-
-    #[test]
-    fn a_function_is_named_alone_or_by_an_arn_and_with_or_without_a_qualifier() {
-        let arn = "arn:aws:lambda:us-east-1:123456789012:function:";
-        for (named, expected) in [
-            ("echo".to_string(), ("echo", None)),
-            ("echo:live".to_string(), ("echo", Some("live"))),
-            (format!("{arn}echo"), ("echo", None)),
-            (format!("{arn}echo:7"), ("echo", Some("7"))),
-            ("123456789012:function:echo".to_string(), ("echo", None)),
-        ] {
-            assert_eq!(split_name(&named), expected, "{named}");
-        }
-    }
 }

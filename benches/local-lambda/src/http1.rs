@@ -5,7 +5,7 @@ use std::future::Future;
 use std::net::TcpListener;
 
 use bytes::Bytes;
-use http::{HeaderValue, Request, Response};
+use http::{HeaderMap, HeaderValue, Request, Response};
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::body::Incoming;
@@ -56,4 +56,9 @@ where
 {
     let collected = Limited::new(body, limit).collect().await.ok()?;
     Some(collected.to_bytes())
+}
+
+/// The value of a header that is text.
+pub(crate) fn text(headers: &HeaderMap, name: &str) -> Option<String> {
+    headers.get(name)?.to_str().ok().map(str::to_string)
 }

@@ -15,6 +15,7 @@ mod rie;
 mod runtime_api;
 mod sandbox;
 mod stream;
+mod target;
 
 use std::collections::HashMap;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};

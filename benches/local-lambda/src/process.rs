@@ -7,6 +7,7 @@ use std::io;
 use std::os::unix::process::CommandExt as _;
 use std::process::{Command, ExitStatus, Stdio};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill, killpg};
 use nix::unistd::Pid;
@@ -14,6 +15,9 @@ use tokio::sync::watch;
 
 /// Set to anything, it shows what the sandboxes print.
 const SHOW_OUTPUT: &str = "LOCAL_LAMBDA_OUTPUT";
+/// How long killed processes are waited for.
+const PATIENCE: Duration = Duration::from_secs(10);
+const LOOK_AGAIN: Duration = Duration::from_millis(1);
 
 #[derive(Default)]
 pub(crate) struct Processes {
@@ -71,9 +75,11 @@ impl Processes {
     pub fn end_all(&self) {
         let mut running = self.lock();
         running.closed = true;
-        running.pids.iter().for_each(|pid| end_tree(*pid));
+        let trees: Vec<_> = running.pids.iter().map(|pid| end_tree(*pid)).collect();
         let alive = |running: &mut Running| !running.pids.is_empty();
         drop(self.ended.wait_while(running, alive));
+        // Of their children nobody tells us.
+        trees.concat().into_iter().for_each(wait_for_end);
     }
 
     fn lock(&self) -> MutexGuard<'_, Running> {
@@ -105,8 +111,8 @@ impl Drop for Process {
     }
 }
 
-/// Ends a process, its descendants, and their groups.
-fn end_tree(root: i32) {
+/// Ends a process, its descendants, and their groups: all of them, the root first.
+fn end_tree(root: i32) -> Vec<i32> {
     // Stopped first, so that it makes no more children while they are looked for.
     let _ = kill(Pid::from_raw(root), Signal::SIGSTOP);
     let mut tree = vec![root];
@@ -117,10 +123,24 @@ fn end_tree(root: i32) {
         tree.extend(children.map(|(child, _)| *child));
         next += 1;
     }
-    for pid in tree {
-        let _ = killpg(Pid::from_raw(pid), Signal::SIGKILL);
-        let _ = kill(Pid::from_raw(pid), Signal::SIGKILL);
+    for pid in &tree {
+        let _ = killpg(Pid::from_raw(*pid), Signal::SIGKILL);
+        let _ = kill(Pid::from_raw(*pid), Signal::SIGKILL);
     }
+    tree
+}
+
+/// Waits for the end of a killed process, which the system may put off.
+fn wait_for_end(pid: i32) {
+    let deadline = Instant::now() + PATIENCE;
+    while is_alive(pid) && Instant::now() < deadline {
+        std::thread::sleep(LOOK_AGAIN);
+    }
+}
+
+/// What has ended and was not yet asked about it is a zombie.
+fn is_alive(pid: i32) -> bool {
+    field_of(pid, 0).is_some_and(|state| state != "Z" && state != "X")
 }
 
 /// Every process with its parent.
@@ -134,8 +154,13 @@ fn parents() -> Vec<(i32, i32)> {
 }
 
 fn parent_of(pid: i32) -> Option<i32> {
+    field_of(pid, 1)?.parse().ok()
+}
+
+/// A field of a process's `stat`, counted from its state.
+fn field_of(pid: i32, place: usize) -> Option<String> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     // The name before it is in parentheses, and may hold some itself.
     let (_, rest) = stat.rsplit_once(')')?;
-    rest.split_whitespace().nth(1)?.parse().ok()
+    rest.split_whitespace().nth(place).map(str::to_string)
 }

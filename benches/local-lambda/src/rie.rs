@@ -47,7 +47,7 @@ impl Rie {
                     process,
                     address,
                     timeout_secs: function.timeout_secs,
-                    client: Client::builder(TokioExecutor::new()).build_http(),
+                    client: client(),
                 });
             }
         }
@@ -127,6 +127,12 @@ fn is_error(body: &[u8]) -> bool {
     object.contains_key("errorType")
         && object.contains_key("errorMessage")
         && object.keys().all(|key| KEYS.contains(&key.as_str()))
+}
+
+fn client() -> Client<HttpConnector, Full<Bytes>> {
+    let mut connector = HttpConnector::new();
+    connector.set_nodelay(true);
+    Client::builder(TokioExecutor::new()).build(connector)
 }
 
 fn command(function: &Function, address: SocketAddr, runtime_api: SocketAddr) -> Command {

@@ -18,7 +18,7 @@ use tokio::task::AbortHandle;
 
 use crate::error::FunctionError;
 use crate::function::Function;
-use crate::http1::{Body, collect, serve, whole};
+use crate::http1::{Body, collect, serve, text, whole};
 use crate::process::{Process, Processes};
 use crate::sandbox::{Last, Outcome, Part, Work};
 
@@ -286,8 +286,4 @@ fn told(status: StatusCode, word: &str) -> Response<Body> {
     let mut response = Response::new(whole(json!({"status": word}).to_string()));
     *response.status_mut() = status;
     response
-}
-
-fn text(headers: &HeaderMap, name: &str) -> Option<String> {
-    headers.get(name)?.to_str().ok().map(str::to_string)
 }

@@ -2,6 +2,9 @@
 //! expects, and that its account of what happened is true.
 
 mod caller;
+mod callers;
+mod failures;
+mod handlers;
 mod streams;
 
 use std::fs;
@@ -11,7 +14,7 @@ use countersign_local_lambda::{
 };
 use serde_json::{Value, json};
 
-use crate::caller::{Boto3, Gate, abandon, invoke, whole};
+use crate::caller::{invoke, whole};
 
 /// The only invocation of a function, so far.
 fn only(lambda: &LocalLambda, function: &str) -> Invocation {
@@ -60,78 +63,6 @@ fn a_kept_sandbox_starts_once() {
 }
 
 #[test]
-fn a_function_that_raises_is_a_function_error_in_either_emulator() {
-    for emulator in [Emulator::Rie, Emulator::RuntimeApi] {
-        let crash = Function {
-            emulator,
-            ..Function::python("crash")
-        };
-        let lambda = LocalLambda::start(vec![crash]);
-        let answer = whole(&lambda, json!({"FunctionName": "crash"}));
-        assert_eq!(answer["status"], 200, "{answer}");
-        assert_eq!(answer["function_error"], "Unhandled");
-        assert_eq!(payload(&answer)["errorType"], "Crash");
-        assert_eq!(payload(&answer)["errorMessage"], "on purpose");
-        let ending = only(&lambda, "crash").ending;
-        assert_eq!(ending, Some(Ending::FunctionError));
-        assert_eq!(lambda.cold_starts("crash"), 1);
-    }
-}
-
-#[test]
-fn a_process_that_exits_is_a_function_error_and_costs_its_sandbox() {
-    for emulator in [Emulator::Rie, Emulator::RuntimeApi] {
-        let exit = Function {
-            emulator,
-            ..Function::python("exit")
-        };
-        let lambda = LocalLambda::start(vec![exit]);
-        for cold_starts in 1..=2 {
-            let answer = invoke(lambda.address(), "exit", "{}");
-            assert_eq!(answer.header("x-amz-function-error"), Some("Unhandled"));
-            let error: Value = serde_json::from_str(&answer.body).unwrap();
-            assert_eq!(error["errorType"], "Runtime.ExitError", "{error}");
-            let message = error["errorMessage"].as_str().unwrap();
-            assert!(message.ends_with("Runtime exited with error: exit status 3"));
-            assert_eq!(lambda.cold_starts("exit"), cold_starts);
-        }
-    }
-}
-
-#[test]
-fn a_function_past_its_timeout_is_ended() {
-    for emulator in [Emulator::Rie, Emulator::RuntimeApi] {
-        let gate = Gate::new();
-        let slow = Function {
-            emulator,
-            timeout_secs: 1,
-            ..Function::python("slow")
-        };
-        let lambda = LocalLambda::start(vec![slow]);
-        let answer = invoke(lambda.address(), "slow", &gate.event());
-        assert_eq!(answer.header("x-amz-function-error"), Some("Unhandled"));
-        let error: Value = serde_json::from_str(&answer.body).unwrap();
-        assert_eq!(error["errorType"], "Sandbox.Timedout", "{error}");
-        assert_eq!(lambda.in_flight("slow"), 0);
-    }
-}
-
-#[test]
-fn a_handler_that_cannot_be_loaded_fails_the_invocation() {
-    for emulator in [Emulator::Rie, Emulator::RuntimeApi] {
-        let missing = Function {
-            emulator,
-            ..Function::python("nothing")
-        };
-        let lambda = LocalLambda::start(vec![missing]);
-        let answer = invoke(lambda.address(), "nothing", "{}");
-        assert_eq!(answer.header("x-amz-function-error"), Some("Unhandled"));
-        let error: Value = serde_json::from_str(&answer.body).unwrap();
-        assert_eq!(error["errorType"], "Runtime.ImportModuleError", "{error}");
-    }
-}
-
-#[test]
 fn an_event_is_accepted_and_invoked_behind_the_answer() {
     let lambda = LocalLambda::start(vec![Function::python("echo")]);
     let answer = whole(
@@ -145,66 +76,6 @@ fn an_event_is_accepted_and_invoked_behind_the_answer() {
         only(lambda, "echo").ending == Some(Ending::Answered)
     });
     assert_eq!(only(&lambda, "echo").kind, Kind::Event);
-}
-
-#[test]
-fn a_caller_too_many_is_throttled_and_told_why() {
-    let gate = Gate::new();
-    let lambda = LocalLambda::start(vec![Function::python("slow")]);
-    let first = Boto3::start(
-        &lambda,
-        "invoke",
-        json!({"FunctionName": "slow", "Payload": gate.event()}),
-    );
-    let held = gate.reached();
-    let refused = whole(&lambda, json!({"FunctionName": "slow"}));
-    assert_eq!(refused["status"], 429, "{refused}");
-    assert_eq!(refused["error"], "TooManyRequestsException");
-    assert_eq!(refused["reason"], "ConcurrentInvocationLimitExceeded");
-    assert_eq!(refused["message"], "Rate Exceeded.");
-    assert_eq!(lambda.throttled("slow"), 1);
-
-    drop(held);
-    assert_eq!(first.last()["status"], 200);
-    // What was refused was not invoked.
-    assert_eq!(only(&lambda, "slow").ending, Some(Ending::Answered));
-}
-
-#[test]
-fn a_caller_waits_where_the_function_lets_it() {
-    let gate = Gate::new();
-    let slow = Function {
-        max_wait: std::time::Duration::from_secs(30),
-        ..Function::python("slow")
-    };
-    let lambda = LocalLambda::start(vec![slow]);
-    let arguments = json!({"FunctionName": "slow", "Payload": gate.event()});
-    let first = Boto3::start(&lambda, "invoke", arguments);
-    let held = gate.reached();
-    let second = Boto3::start(&lambda, "invoke", json!({"FunctionName": "slow"}));
-    drop(held);
-    assert_eq!(first.last()["status"], 200);
-    assert_eq!(second.last()["status"], 200);
-    assert_eq!(lambda.cold_starts("slow"), 1);
-}
-
-#[test]
-fn two_callers_at_once_have_a_sandbox_each() {
-    let gate = Gate::new();
-    let slow = Function {
-        sandboxes: 2,
-        ..Function::python("slow")
-    };
-    let lambda = LocalLambda::start(vec![slow]);
-    let arguments = json!({"FunctionName": "slow", "Payload": gate.event()});
-    let first = Boto3::start(&lambda, "invoke", arguments.clone());
-    let second = Boto3::start(&lambda, "invoke", arguments);
-    let held = [gate.reached(), gate.reached()];
-    assert_eq!(lambda.in_flight("slow"), 2);
-    assert_eq!(lambda.cold_starts("slow"), 2);
-    drop(held);
-    assert_eq!(first.last()["status"], 200);
-    assert_eq!(second.last()["status"], 200);
 }
 
 #[test]
@@ -262,24 +133,6 @@ fn the_largest_payload_is_invoked() {
     );
     assert_eq!(answer["status"], 200);
     assert_eq!(answer["function_error"], Value::Null);
-}
-
-#[test]
-fn a_caller_that_goes_away_leaves_the_function_to_its_work() {
-    let gate = Gate::new();
-    let lambda = LocalLambda::start(vec![Function::python("slow")]);
-    let caller = abandon(lambda.address(), "slow", &gate.event());
-    let held = gate.reached();
-    drop(caller);
-    lambda.wait_until("the caller's end", |lambda| {
-        only(lambda, "slow").ending == Some(Ending::Abandoned)
-    });
-    assert_eq!(lambda.in_flight("slow"), 1);
-
-    drop(held);
-    lambda.wait_until("the function's end", |lambda| lambda.in_flight("slow") == 0);
-    assert_eq!(invoke(lambda.address(), "slow", "{}").status, 200);
-    assert_eq!(lambda.cold_starts("slow"), 1);
 }
 
 #[test]
