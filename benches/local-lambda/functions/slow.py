@@ -1,5 +1,6 @@
-"""Answers when it is let go: when the gate that the query or the event names can be connected to
-and sends a byte or ends, or when the asked seconds are over."""
+"""Answers when it is let go: when the gate that the query, the JSON of the body or the event itself
+names, HOST:PORT, can be connected to and sends a byte or ends, and when the asked seconds are over."""
+import json
 import socket
 import time
 
@@ -7,11 +8,17 @@ import request
 
 
 def handler(event, context):
-    asked = request.query(event) if 'requestContext' in event else event
+    asked = what_is_asked(event)
     if 'gate' in asked:
         wait_at(asked['gate'])
     time.sleep(float(asked.get('seconds', 0)))
     return {'statusCode': 200, 'headers': {'content-type': 'text/plain'}, 'body': 'at last'}
+
+
+def what_is_asked(event):
+    if 'requestContext' not in event:
+        return event
+    return request.query(event) | json.loads(request.body(event) or b'{}')
 
 
 def wait_at(gate):

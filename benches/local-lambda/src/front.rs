@@ -7,13 +7,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::{Bytes, BytesMut};
-use http::{HeaderValue, Request, Response, StatusCode};
+use http::{HeaderMap, HeaderValue, Request, Response, StatusCode};
 use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
+use serde::de::IgnoredAny;
 use tokio::sync::mpsc::Receiver;
 
 use crate::error::{FunctionError, ServiceError};
-use crate::function::arn;
+use crate::function::{ServiceFailure, arn};
 use crate::http1::{self, Body, JSON, collect, text, whole};
 use crate::ledger::{Ending, Entry, Invocation, Kind};
 use crate::pool::Pool;
@@ -59,20 +60,31 @@ async fn invoke(
         .get(&target.function)
         .ok_or_else(|| ServiceError::not_found(&arn(&target.function)))?;
     if let Some(failure) = &pool.function.answers {
-        let status = StatusCode::from_u16(failure.status);
-        let status = status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        return Err(ServiceError::new(
-            status,
-            &failure.error_type,
-            "On purpose.",
-        ));
+        return Err(on_purpose(failure));
     }
     let payload = read(body, target.kind).await?;
+    let (work, invocation) = describe(head.headers, &target, request_id, payload);
+    start(pool, &target, work, invocation).await
+}
+
+fn on_purpose(failure: &ServiceFailure) -> ServiceError {
+    let status = StatusCode::from_u16(failure.status);
+    let status = status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    ServiceError::new(status, &failure.error_type, "On purpose.")
+}
+
+/// What the function sees of a request, and what the account keeps of it.
+fn describe(
+    headers: HeaderMap,
+    target: &Target,
+    request_id: &str,
+    payload: Bytes,
+) -> (Work, Invocation) {
     let work = Work {
         request_id: request_id.to_string(),
         arn: target.arn(),
-        trace_id: text(&head.headers, "x-amzn-trace-id"),
-        client_context: text(&head.headers, "x-amz-client-context"),
+        trace_id: text(&headers, "x-amzn-trace-id"),
+        client_context: text(&headers, "x-amz-client-context"),
         payload: payload.clone(),
     };
     let invocation = Invocation {
@@ -80,11 +92,11 @@ async fn invoke(
         kind: target.kind,
         named: target.named.clone(),
         qualifier: target.qualifier.clone(),
-        headers: head.headers,
+        headers,
         body: payload,
         ending: None,
     };
-    start(pool, &target, work, invocation).await
+    (work, invocation)
 }
 
 async fn start(
@@ -169,12 +181,7 @@ async fn answer_as_it_comes(
     entry: Entry,
     target: &Target,
 ) -> Result<Response<Body>, ServiceError> {
-    let mut remapped = None;
-    let mut first = parts.recv().await;
-    if let Some(Part::ContentType(kind)) = first {
-        remapped = HeaderValue::from_str(&kind).ok();
-        first = parts.recv().await;
-    }
+    let (content_type, first) = begin(&mut parts).await;
     let first = match first {
         Some(Part::Last(Last::Broken(what))) => {
             entry.close(Ending::ServiceError);
@@ -186,12 +193,23 @@ async fn answer_as_it_comes(
     let events = EventStream::new(first, parts, entry).boxed_unsync();
     let mut response = target.answered(StatusCode::OK, events);
     let headers = response.headers_mut();
-    let content_type = HeaderValue::from_static("application/vnd.amazon.eventstream");
-    headers.insert("content-type", content_type);
-    if let Some(kind) = remapped {
-        headers.insert("x-amzn-remapped-content-type", kind);
+    let of_events = HeaderValue::from_static("application/vnd.amazon.eventstream");
+    headers.insert("content-type", of_events);
+    if let Some(content_type) = content_type {
+        headers.insert("x-amzn-remapped-content-type", content_type);
     }
     Ok(response)
+}
+
+/// The content type that a function tells, if it does, and the part after it.
+async fn begin(parts: &mut Receiver<Part>) -> (Option<HeaderValue>, Option<Part>) {
+    match parts.recv().await {
+        Some(Part::ContentType(kind)) => {
+            let kind = HeaderValue::from_str(&kind).ok();
+            (kind, parts.recv().await)
+        }
+        first => (None, first),
+    }
 }
 
 fn broken_sandbox(what: &str) -> ServiceError {
@@ -212,17 +230,13 @@ async fn read(body: Incoming, kind: Kind) -> Result<Bytes, ServiceError> {
     if payload.is_empty() {
         return Ok(Bytes::from_static(b"{}"));
     }
-    match serde_json::from_slice::<serde::de::IgnoredAny>(&payload) {
-        Ok(_) => Ok(payload),
-        Err(error) => {
-            let message = format!("Could not parse request body into json: {error}");
-            let error_type = "InvalidRequestContentException";
-            Err(ServiceError::new(
-                StatusCode::BAD_REQUEST,
-                error_type,
-                &message,
-            ))
-        }
+    match serde_json::from_slice::<IgnoredAny>(&payload) {
+        Ok(IgnoredAny) => Ok(payload),
+        Err(error) => Err(ServiceError::new(
+            StatusCode::BAD_REQUEST,
+            "InvalidRequestContentException",
+            &format!("Could not parse request body into json: {error}"),
+        )),
     }
 }
 

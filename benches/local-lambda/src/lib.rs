@@ -54,15 +54,13 @@ impl LocalLambda {
         let address = listener.local_addr().expect("a bound address");
         let ledger = Arc::new(Ledger::default());
         let processes = Arc::new(Processes::default());
-        let pools: HashMap<_, _> = functions
-            .into_iter()
-            .map(|function| {
-                function.assert_runnable();
-                let name = function.name.clone();
-                let pool = Pool::new(function, ledger.clone(), processes.clone());
-                (name, Arc::new(pool))
-            })
-            .collect();
+        let mut pools = HashMap::new();
+        for function in functions {
+            function.assert_runnable();
+            let name = function.name.clone();
+            let pool = Pool::new(function, ledger.clone(), processes.clone());
+            pools.insert(name, Arc::new(pool));
+        }
         runtime.spawn(front::serve(listener, Arc::new(pools)));
         Self {
             address,

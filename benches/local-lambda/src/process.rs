@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use std::fs;
 use std::io;
 use std::os::unix::process::CommandExt as _;
-use std::process::{Command, ExitStatus, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -52,10 +52,20 @@ impl Processes {
         if running.closed {
             return Err(io::ErrorKind::Interrupted.into());
         }
-        let mut child = command.spawn()?;
+        let child = command.spawn()?;
         let pid = i32::try_from(child.id()).map_err(io::Error::other)?;
         running.pids.insert(pid);
         drop(running);
+        let exited = self.watch(child, pid);
+        Ok(Process {
+            pid,
+            all: self.clone(),
+            exited,
+        })
+    }
+
+    /// Tells the end of a process to whoever wants to know.
+    fn watch(self: &Arc<Self>, mut child: Child, pid: i32) -> watch::Receiver<Option<ExitStatus>> {
         let (tell, exited) = watch::channel(None);
         let all = self.clone();
         std::thread::spawn(move || {
@@ -64,11 +74,7 @@ impl Processes {
             all.ended.notify_all();
             let _ = tell.send(Some(status));
         });
-        Ok(Process {
-            pid,
-            all: self.clone(),
-            exited,
-        })
+        exited
     }
 
     /// Ends everything that runs, waits for the end, and starts nothing any more.

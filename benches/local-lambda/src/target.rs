@@ -22,11 +22,9 @@ impl Target {
     /// # Errors
     /// What Lambda answers to a request that invokes nothing.
     pub fn find(method: &Method, uri: &Uri, headers: &HeaderMap) -> Result<Self, ServiceError> {
-        let unknown = |what: &str| {
-            ServiceError::new(StatusCode::NOT_FOUND, "UnknownOperationException", what)
-        };
         let segments: Vec<_> = uri.path().split('/').collect();
         let (name, kind) = match segments[..] {
+            _ if method != Method::POST => return Err(unknown()),
             ["", "2015-03-31", "functions", name, "invocations"] => (name, asked_kind(headers)?),
             [
                 "",
@@ -35,11 +33,8 @@ impl Target {
                 name,
                 "response-streaming-invocations",
             ] => (name, Kind::Stream),
-            _ => return Err(unknown("No such operation.")),
+            _ => return Err(unknown()),
         };
-        if method != Method::POST {
-            return Err(unknown("No such operation by this method."));
-        }
         let named = percent_decode_str(name).decode_utf8_lossy().into_owned();
         let (function, in_name) = split_name(&named);
         Ok(Self {
@@ -84,6 +79,11 @@ impl Target {
             _ => "$LATEST",
         }
     }
+}
+
+fn unknown() -> ServiceError {
+    let what = "There is no such operation.";
+    ServiceError::new(StatusCode::NOT_FOUND, "UnknownOperationException", what)
 }
 
 fn asked_kind(headers: &HeaderMap) -> Result<Kind, ServiceError> {

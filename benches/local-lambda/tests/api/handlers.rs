@@ -15,6 +15,27 @@ fn ask(lambda: &LocalLambda, function: &str, event: &Value) -> Value {
     serde_json::from_str(&answer.body).expect("JSON")
 }
 
+/// The body of a request is known where it was read in order to be passed on.
+const NGINX: &str = "
+daemon off; pid pid; error_log stderr; events {}
+http {
+    access_log off; client_body_temp_path body; proxy_temp_path proxy;
+    fastcgi_temp_path f; uwsgi_temp_path u; scgi_temp_path s;
+    server { listen unix:ROOT/inner; return 201 answered; }
+    server {
+        listen ADDRESS; root ROOT;
+        location / {
+            proxy_pass http://unix:ROOT/inner;
+            add_header asked '$request_method $request_uri' always;
+            add_header sent $request_body always;
+            add_header said $http_x_said always;
+            add_header set-cookie a=1 always;
+            add_header set-cookie b=2 always;
+        }
+        location /bytes { }
+    }
+}";
+
 /// An nginx that tells in headers what it was asked.
 struct Nginx {
     child: Child,
@@ -28,32 +49,12 @@ impl Nginx {
         let free = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let address = free.local_addr().expect("an address").to_string();
         drop(free);
-        let root = home.path().display();
+        let root = home.path().display().to_string();
+        let configuration = NGINX.replace("ROOT", &root).replace("ADDRESS", &address);
         fs::write(home.path().join("bytes"), [0xff, 0xfe, 0x00]).expect("a file");
-        // The body of a request is known where it was read in order to be passed on.
-        let configuration = format!(
-            "daemon off; pid {root}/pid; error_log stderr; events {{}}
-            http {{
-                access_log off; client_body_temp_path {root}/body; proxy_temp_path {root}/proxy;
-                fastcgi_temp_path {root}/f; uwsgi_temp_path {root}/u; scgi_temp_path {root}/s;
-                server {{ listen unix:{root}/inner; return 201 answered; }}
-                server {{
-                    listen {address}; root {root};
-                    location / {{
-                        proxy_pass http://unix:{root}/inner;
-                        add_header asked '$request_method $request_uri' always;
-                        add_header sent $request_body always;
-                        add_header said '$http_x_said' always;
-                        add_header set-cookie a=1 always;
-                        add_header set-cookie b=2 always;
-                    }}
-                    location /bytes {{ }}
-                }}
-            }}"
-        );
         fs::write(home.path().join("nginx.conf"), configuration).expect("a file");
         let mut child = Command::new("/usr/sbin/nginx")
-            .args(["-p", &root.to_string(), "-c", "nginx.conf"])
+            .args(["-p", &root, "-c", "nginx.conf"])
             .stderr(Stdio::null())
             .spawn()
             .expect("run tests/prepare first, or make test");
