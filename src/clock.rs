@@ -91,6 +91,12 @@ impl UtcTime {
         text.to_string()
     }
 
+    /// As the Common Log Format has it: `04/Mar/2020:19:15:17 +0000`.
+    pub fn common_log(self) -> String {
+        let text = self.civil().strftime("%d/%b/%Y:%H:%M:%S +0000");
+        text.to_string()
+    }
+
     /// By the calendar alone: a `Timestamp` ends a day before the last that a certificate names.
     fn civil(self) -> DateTime {
         EPOCH.saturating_add(SignedDuration::from_secs(self.0))
@@ -129,6 +135,8 @@ mod tests {
             want.map(|t| t.to_string()).as_deref(),
             Some("2015-08-30T12:36:00Z")
         );
+        let log = want.map(UtcTime::common_log);
+        assert_eq!(log.as_deref(), Some("30/Aug/2015:12:36:00 +0000"));
     }
 
     #[test]

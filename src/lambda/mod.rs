@@ -3,8 +3,10 @@
 //! request. Out: an answer, or why there is none.
 //! Knows nothing of routes, policies or Pingora; who the caller is, is told.
 
+mod event;
 mod function;
 mod request;
 
+pub use event::{TooLarge, authorizer_request, authorizer_token, encode, parameter};
 pub use function::{Function, FunctionCounts, Functions, Invoked, Outcome, Reply, Server};
 pub use request::{ClientCertificate, Context, Request};
