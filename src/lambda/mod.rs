@@ -3,6 +3,7 @@
 //! request. Out: an answer, or why there is none.
 //! Knows nothing of routes, policies or Pingora; who the caller is, is told.
 
+pub mod answer;
 mod request;
 
 pub use request::{ClientCertificate, Context, Request};
