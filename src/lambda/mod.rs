@@ -3,10 +3,12 @@
 //! request. Out: an answer, or why there is none.
 //! Knows nothing of routes, policies or Pingora; who the caller is, is told.
 
+mod answer;
 mod event;
 mod function;
 mod request;
 
+pub use answer::{Answer, Malformed, Prelude, PreludeReader, read};
 pub use event::{TooLarge, authorizer_request, authorizer_token, encode, parameter};
 pub use function::{Function, FunctionCounts, Functions, Invoked, Outcome, Reply, Server};
 pub use request::{ClientCertificate, Context, Request};
