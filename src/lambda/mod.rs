@@ -5,5 +5,6 @@
 
 pub mod answer;
 mod request;
+pub mod verdict;
 
 pub use request::{ClientCertificate, Context, Request};
