@@ -19,6 +19,7 @@ mod doors;
 mod explain;
 mod floods;
 mod framing;
+mod functions;
 mod headers;
 mod http2;
 mod lifecycle;
