@@ -19,6 +19,7 @@ mod doors;
 mod explain;
 mod floods;
 mod framing;
+mod function_failures;
 mod functions;
 mod headers;
 mod http2;
