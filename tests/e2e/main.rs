@@ -20,6 +20,7 @@ mod explain;
 mod floods;
 mod framing;
 mod function_failures;
+mod function_streams;
 mod functions;
 mod headers;
 mod http2;
