@@ -1,6 +1,6 @@
-//! How much of callers' bodies, and of the events and answers of functions, is held in memory at once, over all connections and streams:
-//! strangers decide how many there are. In: bytes to hold. Out: leave to hold them until they
-//! are dropped, or a `Refusal`.
+//! How much is held in memory at once of callers' bodies and of what functions are told and answer,
+//! over all connections and streams: strangers decide how many there are. In: bytes to hold. Out:
+//! leave to hold them until they are dropped, or a `Refusal`.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -19,6 +19,7 @@ mod doors;
 mod explain;
 mod floods;
 mod framing;
+mod function_callers;
 mod function_failures;
 mod function_streams;
 mod functions;

@@ -10,6 +10,7 @@ use serde_json::Value;
 
 use super::client::{Answer, Client};
 use super::gateway::Gateway;
+use super::wait_for;
 
 pub const OUR_ID: &str = "AKIAGATEWAY";
 pub const OUR_SECRET: &str = "the-secret-of-the-gateway-itself";
@@ -74,6 +75,7 @@ pub struct Gate(TcpListener);
 impl Gate {
     pub fn new() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        listener.set_nonblocking(true).expect("no waiting");
         Self(listener)
     }
 
@@ -83,7 +85,8 @@ impl Gate {
 
     /// Waits until a function stands before it.
     pub fn reached(&self) -> Waiting {
-        let (stream, _) = self.0.accept().expect("a function comes");
+        let (stream, _) = wait_for("a function", || self.0.accept().ok());
+        stream.set_nonblocking(false).expect("waiting");
         Waiting(stream)
     }
 }
