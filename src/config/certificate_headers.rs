@@ -257,7 +257,8 @@ fn read_new_name(
     None
 }
 
-fn is_reserved(name: &str) -> bool {
+/// Whether it says something already, so that nothing of ours may stand there.
+pub(super) fn is_reserved(name: &str) -> bool {
     let ours = is_like(name, "x-forwarded-client-cert");
     let in_family = |start: &&str| starts_like(name, start);
     RESERVED.iter().any(|other| is_like(name, other))
