@@ -7,6 +7,7 @@ mod answer;
 mod event;
 mod function;
 mod request;
+pub mod verdict;
 
 pub use answer::{Answer, Malformed, Prelude, PreludeReader, read};
 pub use event::{TooLarge, authorizer_request, authorizer_token, encode, parameter};

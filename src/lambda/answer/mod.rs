@@ -191,20 +191,17 @@ fn finish(payload: &Bytes, shape: Shape<'_>, form: &Explicit) -> Result<Answer, 
     };
     let mut fields = Fields::merged(shape.multi, shape.single, shape.cookies)?;
     let text = shape.body.flatten().map(|text| text.0);
-    let body = match (text, shape.is_base64.flatten()) {
+    let mut body = match (text, shape.is_base64.flatten()) {
         (None, _) => Bytes::new(),
         (Some(text), Some(true)) => body::decoded(&text)?,
         (Some(text), _) => body::as_it_is(payload, text),
     };
-    if has_no_content(status) {
-        return Ok(Answer {
-            status,
-            fields: fields.into_list(),
-            body: Bytes::new(),
-        });
-    }
-    if form.always_typed || !body.is_empty() {
-        fields.add_content_type(form.content_type)?;
+    match has_no_content(status) {
+        true => body.clear(),
+        false if form.always_typed || !body.is_empty() => {
+            fields.add_content_type(form.content_type)?;
+        }
+        false => {}
     }
     Ok(Answer {
         status,

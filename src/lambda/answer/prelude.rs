@@ -35,7 +35,8 @@ pub struct PreludeReader {
 
 /// The longest JSON before the delimiter.
 const MAX_JSON: usize = 16 * 1024;
-const DELIMITER: [u8; 8] = [0; 8];
+/// NUL bytes that end it.
+const DELIMITER: usize = 8;
 const FORM: Form = Form {
     keys: &[
         Key::Status,
@@ -60,25 +61,33 @@ impl PreludeReader {
         if self.done {
             return Err(Malformed("its head was read already"));
         }
-        if self.seen.is_empty() {
-            // The whole head is usually in the first chunk, and read where it stands.
-            let Some(end) = end_of_json(&chunk)? else {
-                self.seen.extend_from_slice(&chunk);
-                return Ok(None);
-            };
-            self.done = true;
-            let rest = chunk.slice(end + DELIMITER.len()..);
-            return read(&chunk[..end], rest).map(Some);
+        match self.seen.is_empty() {
+            true => self.push_first(chunk),
+            false => self.push_next(&chunk),
         }
+    }
+
+    /// The whole head is usually in the first chunk, and read where it stands.
+    fn push_first(&mut self, chunk: Bytes) -> Result<Option<Prelude>, Malformed> {
+        let Some(end) = end_of_json(&chunk)? else {
+            self.seen.extend_from_slice(&chunk);
+            return Ok(None);
+        };
+        self.done = true;
+        let rest = chunk.slice(end + DELIMITER..);
+        read(&chunk[..end], rest).map(Some)
+    }
+
+    fn push_next(&mut self, chunk: &Bytes) -> Result<Option<Prelude>, Malformed> {
         let before = self.seen.len();
         // No more of it can belong to the head.
-        let most = (MAX_JSON + DELIMITER.len()).saturating_sub(before);
+        let most = (MAX_JSON + DELIMITER).saturating_sub(before);
         self.seen.extend_from_slice(&chunk[..chunk.len().min(most)]);
         let Some(end) = end_of_json(&self.seen)? else {
             return Ok(None);
         };
         self.done = true;
-        let rest = chunk.slice(end + DELIMITER.len() - before..);
+        let rest = chunk.slice(end + DELIMITER - before..);
         read(&self.seen[..end], rest).map(Some)
     }
 }
@@ -92,9 +101,9 @@ fn end_of_json(bytes: &[u8]) -> Result<Option<usize>, Malformed> {
             false => Ok(None),
         };
     };
-    let found = &bytes[end..bytes.len().min(end + DELIMITER.len())];
+    let found = &bytes[end..bytes.len().min(end + DELIMITER)];
     match found.iter().all(|byte| *byte == 0) {
-        true => Ok((found.len() == DELIMITER.len()).then_some(end)),
+        true => Ok((found.len() == DELIMITER).then_some(end)),
         false => Err(Malformed(
             "a NUL byte stands in it that is not one of eight",
         )),
