@@ -64,6 +64,24 @@ impl PathPattern {
         &self.segments
     }
 
+    /// The parameters and what stands in their place in a path that the pattern takes,
+    /// percent-encodings and all; a trailing slash of the path is in none of them.
+    pub fn parameters<'a>(&'a self, path: &'a str) -> Vec<(&'a str, &'a str)> {
+        let path = path.strip_prefix('/').unwrap_or(path);
+        let mut rest = path.strip_suffix('/').unwrap_or(path);
+        let mut found = Vec::new();
+        for segment in &self.segments {
+            let (here, behind) = rest.split_once('/').unwrap_or((rest, ""));
+            match segment {
+                Segment::Literal(_) => {}
+                Segment::Parameter(name) => found.push((name.as_str(), here)),
+                Segment::Greedy(name) => found.push((name.as_str(), rest)),
+            }
+            rest = behind;
+        }
+        found
+    }
+
     /// The pattern as configured.
     pub fn as_str(&self) -> &str {
         &self.text
@@ -174,6 +192,20 @@ mod tests {
                 Greedy("proxy".into())
             ])
         );
+    }
+
+    #[test]
+    fn parameters_are_what_stands_in_their_place() {
+        for (pattern, path, expected) in [
+            ("/person", "/person", &[][..]),
+            ("/person/{id}", "/person/a%2Fb/", &[("id", "a%2Fb")]),
+            ("/{a}/x/{b}", "/1/x/2", &[("a", "1"), ("b", "2")]),
+            ("/x/{proxy+}", "/x/a//b/", &[("proxy", "a//b")]),
+            ("/{id}/{rest+}", "/7/a/b", &[("id", "7"), ("rest", "a/b")]),
+        ] {
+            let pattern = PathPattern::parse(pattern).expect("a pattern");
+            assert_eq!(pattern.parameters(path), expected, "{pattern} {path}");
+        }
     }
 
     #[test]

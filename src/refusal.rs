@@ -101,6 +101,8 @@ pub enum Refusal {
     AuthorizerUnauthorized,
     /// An authorizer fails, or answers what is no answer.
     AuthorizerFailed(&'static str),
+    /// The caller left before it had an answer, which nobody gets.
+    CallerLeft,
     /// The gateway itself failed.
     Internal(&'static str),
 }
@@ -154,6 +156,7 @@ impl Refusal {
             Self::AuthorizerDenied { .. } => "authorizer_denied",
             Self::AuthorizerUnauthorized => "authorizer_unauthorized",
             Self::AuthorizerFailed(_) => "authorizer_failed",
+            Self::CallerLeft => "caller_left",
             Self::Internal(_) => "internal_error",
         }
     }
@@ -184,6 +187,8 @@ impl Refusal {
             Self::BodyTooLarge => 413,
             Self::Misdirected => 421,
             Self::HeadersTooLarge | Self::CertificateHeadersTooLarge(_) => 431,
+            // nginx's own, for logs: it is never sent.
+            Self::CallerLeft => 499,
             Self::Internal(_) | Self::AuthorizerFailed(_) => 500,
             Self::Function(failure, api) => failure.status(*api),
             Self::UpstreamUnreachable | Self::UpstreamFailed => 502,
@@ -248,6 +253,7 @@ impl Refusal {
             },
             Self::AuthorizerUnauthorized => "Unauthorized",
             Self::AuthorizerFailed(_) => "Internal Server Error",
+            Self::CallerLeft => "The caller left.",
             Self::Function(..) | Self::Internal(_) => "The gateway failed.",
         }
     }

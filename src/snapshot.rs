@@ -14,6 +14,7 @@ use crate::config::{Config, Listener, Process};
 use crate::credential::{self, CredentialStore};
 use crate::credential_source;
 use crate::integration::Integrations;
+use crate::lambda::Functions;
 use crate::names::ListenerName;
 use crate::problem::Problems;
 use crate::replay::ReplayMemory;
@@ -33,6 +34,7 @@ pub struct Snapshot {
     fetched: Fetched,
     routes: Arc<Routes>,
     authorizer: Authorizer,
+    functions: Functions,
     integrations: Arc<Integrations>,
     trusts: Trusts,
     listeners: HashMap<ListenerName, ListenerSnapshot>,
@@ -89,10 +91,15 @@ impl Snapshot {
             let opened = open_listeners(&config, trusts, previous);
             opened.map_err(|found| problems.extend(found)).ok()
         });
-        let before = previous.map(|before| before.integrations.as_ref());
-        let integrations = Integrations::open(&config, before)
+        let before = previous.map(|before| &before.functions);
+        let functions = Functions::open(&config, before)
             .map_err(|found| problems.extend(found))
             .ok();
+        let before = previous.map(|before| before.integrations.as_ref());
+        let integrations = functions.as_ref().and_then(|functions| {
+            let opened = Integrations::open(&config, functions, before);
+            opened.map_err(|found| problems.extend(found)).ok()
+        });
         let memory = previous.map(|before| before.authorizer.replay_memory().as_ref());
         let memory = ReplayMemory::open(&config.replay_memory, &config.file, memory)
             .map_err(|found| problems.extend(found))
@@ -100,6 +107,7 @@ impl Snapshot {
         problems.or_ok(())?;
         const OPENED: &str = "no problem was found in opening it";
         let before = previous.map(|before| &before.authorizer);
+        let functions = functions.expect(OPENED);
         Ok(Self {
             version: previous.map_or(1, |before| before.version + 1),
             routes: Arc::new(Routes::new(&config.routes)),
@@ -107,8 +115,10 @@ impl Snapshot {
                 &config,
                 store.expect(OPENED),
                 Arc::new(memory.expect(OPENED)),
+                &functions,
                 before,
             ),
+            functions,
             integrations: Arc::new(integrations.expect(OPENED)),
             trusts: trusts.expect(OPENED),
             listeners: listeners.expect(OPENED),
@@ -138,8 +148,10 @@ impl Snapshot {
                 &self.config,
                 store,
                 self.authorizer.replay_memory().clone(),
+                &self.functions,
                 Some(&self.authorizer),
             ),
+            functions: self.functions.clone(),
             integrations: self.integrations.clone(),
             trusts,
             listeners,
@@ -192,6 +204,11 @@ impl Snapshot {
     /// The trust stores that listeners use.
     pub fn trusts(&self) -> &Trusts {
         &self.trusts
+    }
+
+    /// The functions that integrations and authorizers invoke.
+    pub fn functions(&self) -> &Functions {
+        &self.functions
     }
 
     /// The integrations.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use countersign::clock::UtcTime;
 use countersign::config::{Function, Invocation, Lambda, MediaTypes, PayloadFormat, Stage};
-use countersign::lambda::event::encode;
+use countersign::lambda::encode;
 use countersign::lambda::{ClientCertificate, Request};
 use criterion::{Criterion, Throughput};
 

@@ -6,6 +6,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::sync::Arc;
 
+use countersign::authorize::Answers;
 use countersign::call::{Call, Parts};
 use countersign::clock::UtcTime;
 use countersign::config::{Config, Demand, SigV4Algorithm, SignatureDemand};
@@ -88,6 +89,7 @@ pub struct Request {
 
 /// What the benches run against.
 pub struct Stage {
+    answers: Answers,
     pub snapshot: Snapshot,
     /// A request for each kind of route, by the kind's name.
     pub routed: Vec<(&'static str, Request)>,
@@ -133,6 +135,7 @@ impl Stage {
                 &demand,
                 now,
             ),
+            answers: Answers::default(),
             snapshot: Snapshot::build(config, Fetched::default(), None).expect("a snapshot"),
             keys: KeyRing::new(Arc::new(store), Arc::default()),
             identity: Identity::parse(&certificate).expect("an identity"),
@@ -153,9 +156,10 @@ impl Stage {
                 }),
                 sni: Some("gateway.example"),
                 secure: true,
+                address: None,
             },
             body: KnownBody::Empty,
-            remembered: None,
+            answers: &self.answers,
             tls: None,
             max_body_bytes: 1 << 20,
             now: self.now,

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use countersign::config::{Function, Invocation, Lambda, MediaTypes, PayloadFormat};
-use countersign::lambda::answer::read;
+use countersign::lambda::read;
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|input: &[u8]| {

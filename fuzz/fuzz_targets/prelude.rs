@@ -2,7 +2,7 @@
 #![no_main]
 
 use bytes::Bytes;
-use countersign::lambda::answer::{Malformed, Prelude, PreludeReader};
+use countersign::lambda::{Malformed, Prelude, PreludeReader};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|input: &[u8]| {

@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use countersign::config::{Authorizer, AuthorizerForm, Function, PayloadFormat, Stage};
-use countersign::lambda::verdict::{Allowed, is_unauthorized, method_arn, read};
+use countersign::lambda::{Allowed, is_unauthorized, method_arn, read_verdict as read};
 use countersign::names::AuthorizerName;
 use libfuzzer_sys::fuzz_target;
 

@@ -5,18 +5,23 @@
 
 mod certificate_rule;
 mod consumers;
+mod functions;
+mod leave;
 mod usage;
 mod windows;
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use http::HeaderName;
+
 use crate::call::{Body, Call};
 use crate::clock::UtcTime;
-use crate::config::{Config, Demand, Policy, Proof, SignatureDemand};
+use crate::config::{Config, Demand, Policy, Proof, SignatureDemand, Stage};
 use crate::credential::{Credential, CredentialStore};
 use crate::distrust::Distrust;
 use crate::identity::{Caller, Shown, Vouched};
+use crate::lambda::{self, Functions};
 use crate::names::ConsumerName;
 use crate::refusal::{Challenge, Refusal};
 use crate::replay::{Answer, Entry, Remembered, ReplayMemory};
@@ -25,10 +30,13 @@ use crate::signature::{
     self, BodyDuty, Carriers, Evidence, KeyRing, KnownBody, Outcome, Signer, Verified, Working,
 };
 
-pub use certificate_rule::failing;
 use consumers::Consumers;
+use functions::{AskedFunctions, Inquiry, Standing, Told};
 use usage::Usage;
 use windows::Longest;
+
+pub use certificate_rule::failing;
+pub use leave::Leave;
 
 /// Policies, consumers and keys, compiled.
 pub struct Authorizer {
@@ -39,6 +47,7 @@ pub struct Authorizer {
     challenges: Vec<[Arc<Challenge>; 2]>,
     /// How much longer the signatures of each route are remembered than they are good there.
     beyond: Vec<Duration>,
+    functions: AskedFunctions,
     keys: KeyRing,
     usage: Usage,
     replay_memory: Arc<ReplayMemory>,
@@ -61,6 +70,7 @@ pub struct CredentialState<'a> {
 pub struct Permit<'r> {
     hit: Hit<'r>,
     consumer: Option<ConsumerName>,
+    leave: Option<Arc<Leave>>,
     duty: BodyDuty,
     carriers: Carriers,
 }
@@ -74,6 +84,11 @@ impl<'r> Permit<'r> {
     /// Who calls; `None` on an open route.
     pub fn consumer(&self) -> Option<&ConsumerName> {
         self.consumer.as_ref()
+    }
+
+    /// What an authorizer said of the caller; `None` when none was asked.
+    pub fn leave(&self) -> Option<&Arc<Leave>> {
+        self.leave.as_ref()
     }
 
     /// What the body still owes.
@@ -113,6 +128,29 @@ enum Asked {
     Replay(Entry),
     /// STS, whose a token is.
     Principal(Box<signature::Question>),
+    /// A function, whether the call may pass.
+    Function(Box<Inquiry>),
+}
+
+impl Question {
+    /// The stage in which a function is asked, which wants to be told of the request; `None` when
+    /// no function is.
+    pub fn stage(&self) -> Option<&Stage> {
+        match &self.0 {
+            Asked::Function(inquiry) => Some(inquiry.stage()),
+            Asked::Replay(_) | Asked::Principal(_) => None,
+        }
+    }
+}
+
+/// What was answered to the questions about one request. Only [`Authorizer::ask`] puts anything
+/// in.
+#[derive(Default)]
+pub struct Answers {
+    /// What the memory of used signatures said.
+    remembered: Option<Remembered>,
+    /// What a function said.
+    leave: Option<Told>,
 }
 
 /// What a signature came to.
@@ -134,6 +172,7 @@ impl Authorizer {
         config: &Config,
         store: Arc<CredentialStore>,
         replay_memory: Arc<ReplayMemory>,
+        functions: &Functions,
         previous: Option<&Self>,
     ) -> Self {
         let policies = config.policies.iter().cloned().map(Arc::new);
@@ -160,6 +199,12 @@ impl Authorizer {
             consumers: Consumers::new(&config.consumers),
             challenges: challenges.collect(),
             beyond: beyond.collect(),
+            functions: AskedFunctions::new(
+                config,
+                &policies,
+                functions,
+                previous.map(|before| &before.functions),
+            ),
             policies,
             usage: Usage::new(&store, previous.map(|before| &before.usage)),
             keys: KeyRing::new(
@@ -168,6 +213,12 @@ impl Authorizer {
             ),
             replay_memory,
         }
+    }
+
+    /// Every name under which an upstream may be told what an authorizer said: no caller may use
+    /// it, on any route.
+    pub fn context_names(&self) -> &[HeaderName] {
+        self.functions.names()
     }
 
     /// The memory of used signatures.
@@ -207,11 +258,11 @@ impl Authorizer {
         hit: Hit<'r>,
         caller: &Caller<'_>,
         evidence: &Evidence<'_>,
-        remembered: Option<&Remembered>,
+        answers: &Answers,
     ) -> Result<Verdict<'r>, Refusal> {
         let policy = self.policy(&hit);
         let (proof, all) = match &policy.demand {
-            Demand::Open => return Ok(permitted(hit, None, BodyDuty::None)),
+            Demand::Open => return Ok(permitted(hit, None, None)),
             Demand::AllOf(proof) => (proof, true),
             Demand::AnyOf(proof) => (proof, false),
         };
@@ -239,19 +290,39 @@ impl Authorizer {
         let by_signature = signed.as_ref().map(|(consumer, ..)| consumer);
         let consumer = match (by_certificate, by_signature) {
             (Some(one), Some(other)) if one != other => return Err(Refusal::ConsumerMismatch),
-            (Some(consumer), _) | (None, Some(consumer)) => consumer.clone(),
+            (Some(consumer), _) | (None, Some(consumer)) => Some(consumer.clone()),
+            (None, None) if proof.authorizer.is_some() => None,
             (None, None) if proof.signature.is_some() => {
                 return Err(self.signature_required(&hit, evidence.call));
             }
             (None, None) => return Err(nothing_shown(caller)),
         };
-        if let Some(admitted) = &policy.consumers
-            && !admitted.contains(&consumer)
-        {
+        let is_admitted = |admitted: &Vec<ConsumerName>| {
+            let mut consumer = consumer.iter();
+            consumer.any(|consumer| admitted.contains(consumer))
+        };
+        if !policy.consumers.as_ref().is_none_or(is_admitted) {
             return Err(Refusal::ConsumerNotAllowed);
         }
+        // With `any_of`, a function is asked about those of whom nothing else is known.
+        let leave = match all || consumer.is_none() {
+            true => self
+                .functions
+                .check(&hit, caller, evidence, answers.leave.as_ref())?,
+            false => None,
+        };
+        let leave = match leave {
+            Some(Standing::Ask(inquiry)) => {
+                return Ok(Verdict::Ask(Question(Asked::Function(inquiry))));
+            }
+            Some(Standing::Given(leave)) => Some(leave),
+            None => None,
+        };
+        if consumer.is_none() && leave.is_none() {
+            return Err(nothing_shown(caller));
+        }
         let Some((_, verified, carriers)) = signed else {
-            return Ok(permitted(hit, Some(consumer), BodyDuty::None));
+            return Ok(permitted(hit, consumer, leave));
         };
         // A small body is looked at first, so that a wrong one does not use the signature up.
         if verified.replay_key.is_some()
@@ -259,7 +330,9 @@ impl Authorizer {
         {
             return Ok(Verdict::NeedsBody { limit });
         }
-        if let Some(question) = self.check_replay(&hit, &verified, remembered, evidence.now)? {
+        if let Some(question) =
+            self.check_replay(&hit, &verified, answers.remembered.as_ref(), evidence.now)?
+        {
             return Ok(Verdict::Ask(question));
         }
         if let Signer::Credential(id) = &verified.signer {
@@ -267,29 +340,39 @@ impl Authorizer {
         }
         Ok(Verdict::Permitted(Permit {
             hit,
-            consumer: Some(consumer),
+            consumer,
+            leave,
             duty: verified.duty,
             carriers,
         }))
     }
 
-    /// Asks what a check could not answer by itself. What is to be shown to the next check is
-    /// handed back; what STS says is kept here.
+    /// Asks what a check could not answer by itself. What is to be shown to the next check is put
+    /// into `answers`; what STS says is kept here. `request` is what a function is told.
     ///
     /// # Errors
-    /// STS cannot be asked.
+    /// Nobody answers, or a function says no.
     pub async fn ask(
         &self,
         question: Question,
+        request: Option<&lambda::Request<'_>>,
         now: UtcTime,
-    ) -> Result<Option<Remembered>, Refusal> {
+        answers: &mut Answers,
+    ) -> Result<(), Refusal> {
         match question.0 {
-            Asked::Replay(entry) => Ok(Some(self.replay_memory.remember(entry, now).await)),
+            Asked::Replay(entry) => {
+                answers.remembered = Some(self.replay_memory.remember(entry, now).await);
+                Ok(())
+            }
+            Asked::Function(inquiry) => {
+                let request = request.ok_or(Refusal::Internal("the function is told nothing"))?;
+                answers.leave = Some(inquiry.ask(request, now).await?);
+                Ok(())
+            }
             Asked::Principal(question) => {
                 let wanted = |arn: &str| self.consumers.by_principal(arn).is_some();
                 let asked = self.keys.principals().ask(&question, now, wanted).await;
-                asked.map_err(Refusal::PrincipalUnavailable)?;
-                Ok(None)
+                asked.map_err(Refusal::PrincipalUnavailable)
             }
         }
     }
@@ -432,11 +515,17 @@ impl Authorizer {
     }
 }
 
-fn permitted(hit: Hit<'_>, consumer: Option<ConsumerName>, duty: BodyDuty) -> Verdict<'_> {
+/// A permit without a signature.
+fn permitted(
+    hit: Hit<'_>,
+    consumer: Option<ConsumerName>,
+    leave: Option<Arc<Leave>>,
+) -> Verdict<'_> {
     Verdict::Permitted(Permit {
         hit,
         consumer,
-        duty,
+        leave,
+        duty: BodyDuty::None,
         carriers: Carriers::default(),
     })
 }

@@ -44,6 +44,14 @@ impl Demand {
         }
     }
 
+    /// The authorizer that is asked, when one is.
+    pub fn authorizer(&self) -> Option<&AuthorizerName> {
+        match self {
+            Self::Open => None,
+            Self::AllOf(proof) | Self::AnyOf(proof) => proof.authorizer.as_ref(),
+        }
+    }
+
     /// How a signature must be made, when one is taken.
     pub fn signature(&self) -> Option<&SignatureDemand> {
         match self {

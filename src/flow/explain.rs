@@ -4,6 +4,7 @@
 
 use std::fmt::Write as _;
 
+use crate::authorize::Answers;
 use crate::authorize::failing;
 use crate::call::Call;
 use crate::clock::UtcTime;
@@ -134,10 +135,11 @@ fn outcome(
                 .is_err()
                 .then_some(call.host()),
             secure: showing.secure,
+            address: None,
         },
         tls: None,
         body: showing.body,
-        remembered: None,
+        answers: &Answers::default(),
         max_body_bytes: u64::MAX,
         now,
     };
@@ -232,7 +234,10 @@ fn demand(policy: &Policy) -> String {
 fn proofs(proof: &Proof, joint: &str) -> String {
     let certificate = proof.certificate.then(|| "a client certificate".to_owned());
     let signature = proof.signature.as_ref().map(signature);
-    let all: Vec<String> = certificate.into_iter().chain(signature).collect();
+    let authorizer = proof.authorizer.as_ref();
+    let authorizer = authorizer.map(|name| format!("the leave of authorizer {name}"));
+    let all = certificate.into_iter().chain(signature).chain(authorizer);
+    let all: Vec<String> = all.collect();
     all.join(joint)
 }
 

@@ -7,7 +7,7 @@ pub mod explain;
 
 use std::sync::Arc;
 
-use crate::authorize::{Question, Verdict};
+use crate::authorize::{Answers, Question, Verdict};
 use crate::call::{Body, Call};
 use crate::clock::UtcTime;
 use crate::config::Route;
@@ -16,7 +16,6 @@ use crate::integration::Plan;
 use crate::limit;
 use crate::names::ConsumerName;
 use crate::refusal::Refusal;
-use crate::replay::Remembered;
 use crate::route::Hit;
 use crate::signature::{self, Evidence, KnownBody};
 use crate::snapshot::Snapshot;
@@ -61,8 +60,8 @@ pub struct Circumstances<'a> {
     pub tls: Option<&'a TlsGeneration>,
     /// What is known of the body.
     pub body: KnownBody<'a>,
-    /// What the memory of used signatures said, when it was asked.
-    pub remembered: Option<&'a Remembered>,
+    /// What was answered to the questions about the request.
+    pub answers: &'a Answers,
     /// The largest body of the listener.
     pub max_body_bytes: u64,
     /// The time of the request.
@@ -111,7 +110,7 @@ fn answer(
     let call = evidence.call;
     let most = hit.route().max_body_bytes.unwrap_or(around.max_body_bytes);
     let authorizer = snapshot.authorizer();
-    let permit = match authorizer.check(hit, &around.caller, evidence, around.remembered)? {
+    let permit = match authorizer.check(hit, &around.caller, evidence, around.answers)? {
         Verdict::Permitted(permit) => permit,
         Verdict::Ask(question) => return Ok(Decision::Ask(question)),
         Verdict::NeedsBody { limit } => {

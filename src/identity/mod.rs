@@ -74,6 +74,8 @@ pub struct Caller<'a> {
     pub sni: Option<&'a str>,
     /// Whether the connection is TLS.
     pub secure: bool,
+    /// The address that it comes from; `None` where no connection is meant.
+    pub address: Option<IpAddr>,
 }
 
 /// A caller's certificate in the light of today's trust.

@@ -99,6 +99,7 @@ fn a_request_belongs_to_the_name_of_its_handshake() {
             certificate: Shown::Nothing,
             sni,
             secure: true,
+            address: None,
         };
         caller.is_for(host)
     };

@@ -3,6 +3,7 @@
 
 mod certificate_headers;
 mod http_proxy;
+mod lambda;
 mod mock;
 mod outgoing;
 mod upstream_tls;
@@ -11,7 +12,9 @@ use std::sync::Arc;
 
 use http::HeaderName;
 
+use crate::authorize::Leave;
 use crate::config::{Config, IntegrationKind, Route};
+use crate::lambda::Functions;
 use crate::limit::Pass;
 use crate::names::{ConsumerName, IntegrationName};
 use crate::problem::Problems;
@@ -20,6 +23,7 @@ use crate::tls::ServedCertificate;
 
 pub use certificate_headers::{CertificateHeaders, NotTold, Told};
 pub use http_proxy::{Attempt, Upstream};
+pub use lambda::Lambda;
 pub use mock::MockAnswer;
 pub use outgoing::{OutgoingRequest, Signer};
 pub use upstream_tls::ClientTls;
@@ -36,6 +40,8 @@ pub struct Integrations {
 pub enum Answer {
     /// An upstream.
     Proxy(Arc<Upstream>),
+    /// A function.
+    Lambda(Arc<Lambda>),
     /// The gateway itself.
     Mock(Arc<MockAnswer>),
 }
@@ -46,6 +52,7 @@ pub struct Plan {
     answer: Answer,
     route: Arc<Route>,
     consumer: Option<ConsumerName>,
+    leave: Option<Arc<Leave>>,
     duty: BodyDuty,
     carriers: Carriers,
     max_body_bytes: u64,
@@ -65,6 +72,11 @@ impl Plan {
     /// Who calls; `None` on an open route.
     pub fn consumer(&self) -> Option<&ConsumerName> {
         self.consumer.as_ref()
+    }
+
+    /// What an authorizer said of the caller; `None` when none was asked.
+    pub fn leave(&self) -> Option<&Leave> {
+        self.leave.as_deref()
     }
 
     /// What the body still owes.
@@ -89,7 +101,11 @@ impl Integrations {
     ///
     /// # Errors
     /// Every file that cannot be used and every name that has no address.
-    pub fn open(config: &Config, previous: Option<&Integrations>) -> Result<Self, Problems> {
+    pub fn open(
+        config: &Config,
+        functions: &Functions,
+        previous: Option<&Integrations>,
+    ) -> Result<Self, Problems> {
         let mut problems = Problems::default();
         let mut opened = Vec::new();
         for integration in &config.integrations {
@@ -98,7 +114,13 @@ impl Integrations {
                     let answer = Answer::Mock(Arc::new(MockAnswer::new(mock)));
                     opened.push((&integration.name, answer));
                 }
-                IntegrationKind::Lambda(_) => {}
+                IntegrationKind::Lambda(lambda) => {
+                    let name = &integration.name;
+                    let function = functions.of_integration(name.as_str()).cloned();
+                    let function = function.expect("every integration has its function");
+                    let lambda = Lambda::new(name, lambda, &config.stage, function);
+                    opened.push((name, Answer::Lambda(Arc::new(lambda))));
+                }
                 IntegrationKind::HttpProxy(proxy) => {
                     let before = previous.and_then(|all| all.upstream(&integration.name));
                     match Upstream::open(&config.file, &integration.name, proxy, before) {
@@ -116,7 +138,7 @@ impl Integrations {
         let answers = opened.iter().map(|(_, answer)| answer);
         let certificate_names = answers.flat_map(|answer| match answer {
             Answer::Proxy(upstream) => upstream.certificate_headers().names().to_vec(),
-            Answer::Mock(_) => Vec::new(),
+            Answer::Lambda(_) | Answer::Mock(_) => Vec::new(),
         });
         let certificate_names = certificate_names.collect();
         let find = |route: &Route| opened.iter().find(|(name, _)| **name == route.integration);
@@ -146,7 +168,7 @@ impl Integrations {
     fn upstreams(&self) -> impl Iterator<Item = &Upstream> {
         self.of_route.iter().filter_map(|answer| match answer {
             Answer::Proxy(upstream) => Some(upstream.as_ref()),
-            Answer::Mock(_) => None,
+            Answer::Lambda(_) | Answer::Mock(_) => None,
         })
     }
 
@@ -163,6 +185,7 @@ impl Integrations {
             answer: self.of_route[permit.hit().index()].clone(),
             route: permit.hit().route().clone(),
             consumer: permit.consumer().cloned(),
+            leave: permit.leave().cloned(),
             duty: permit.duty().clone(),
             carriers: permit.carriers().clone(),
             max_body_bytes: pass.max_body_bytes(),

@@ -11,8 +11,10 @@ use pingora_core::protocols::l4::stream::Stream;
 use tokio::net::TcpListener;
 
 use crate::clock::UtcTime;
+use crate::lambda::{FunctionCounts, Server};
 use crate::telemetry::{
-    CredentialRecord, ListRecord, OcspRecord, Pulled, ReplayRecord, SourceRecord,
+    CredentialRecord, FunctionRecord, ListRecord, OcspRecord, Pulled, ReplayRecord, Served,
+    SourceRecord,
 };
 use crate::trust::List;
 
@@ -106,6 +108,8 @@ fn metrics(state: &State) -> Vec<u8> {
             full: counts.full,
         },
         lists,
+        functions: snapshot.functions().counts().map(function_record),
+        held_bytes: state.buffers.held(),
         ocsp: OcspRecord {
             answered: ocsp.fetched,
             failed: ocsp.failed,
@@ -127,6 +131,17 @@ fn list_record(list: &List) -> ListRecord {
         next_update: first(&mut crls.clone().map(|crl| crl.next_update())),
         good,
         failed,
+    }
+}
+
+fn function_record(counts: FunctionCounts<'_>) -> FunctionRecord<'_> {
+    FunctionRecord {
+        serves: match counts.serves {
+            Server::Integration(name) => Served::Integration(name),
+            Server::Authorizer(name) => Served::Authorizer(name),
+        },
+        in_flight: counts.in_flight,
+        ended: counts.ended,
     }
 }
 

@@ -4,19 +4,19 @@
 
 use std::time::Instant;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use pingora_http::RequestHeader;
 use pingora_proxy::Session;
 
+use crate::authorize::{Answers, Question};
 use crate::call::{Body, Call, Parts, host_of};
 use crate::clock::UtcTime;
 use crate::distrust::Distrust;
 use crate::flow::body::BodyWatch;
 use crate::flow::{self, Circumstances, Decision};
 use crate::identity::Shown;
-use crate::integration::{Answer, Plan};
+use crate::integration::{Answer, Lambda, Plan};
 use crate::refusal::Refusal;
-use crate::replay::Remembered;
 use crate::signature::{BodyDuty, KnownBody};
 use crate::snapshot::Snapshot;
 
@@ -26,10 +26,13 @@ use super::inbound;
 use super::outgoing;
 use super::request::Request;
 use super::state::State;
+use super::told::Told;
 
 /// One decision more than what may have to be had for it: what a responder says, who calls, the
-/// body, and whether the signature was used before.
-const MOST_ROUNDS: usize = 5;
+/// body, a function's leave, and whether the signature was used before.
+const MOST_ROUNDS: usize = 6;
+/// What is set aside for a body before it has come.
+const CLAIMED: u64 = 64 * 1024;
 /// A responder may be about to answer.
 const NOT_YET_KNOWN: Refusal = Refusal::CertificateUntrusted(Distrust::RevocationUnknown);
 
@@ -60,13 +63,13 @@ async fn decide_whole(
     request: &mut Request,
     snapshot: &Snapshot,
 ) -> Result<Plan, Refusal> {
-    let mut remembered = None;
+    let mut answers = Answers::default();
     let mut settled = false;
     for _ in 0..MOST_ROUNDS {
         // Read anew: a caller takes its time with a body, and the memory of used signatures
         // forgets one as soon as it is no longer good.
         let now = UtcTime::now();
-        let decided = decide(session, request, snapshot, remembered.as_ref(), now);
+        let decided = decide(session, request, snapshot, &answers, now);
         let (body, decision) = match (decided, &request.connection) {
             (Err(NOT_YET_KNOWN), Some(connection)) if !settled => {
                 settled = true;
@@ -85,12 +88,33 @@ async fn decide_whole(
                 request.held = Some(held);
             }
             Decision::Ask(question) => {
-                let told = snapshot.authorizer().ask(question, now).await?;
-                remembered = told.or(remembered);
+                ask(session, request, snapshot, question, &mut answers).await?;
             }
         }
     }
     Err(Refusal::Internal("deciding came to no end"))
+}
+
+/// Has a question answered; a function is told of the request.
+async fn ask(
+    session: &mut Session,
+    request: &Request,
+    snapshot: &Snapshot,
+    question: Question,
+    answers: &mut Answers,
+) -> Result<(), Refusal> {
+    const UNTOLD: Refusal = Refusal::Internal("the request cannot be told");
+    let authorizer = snapshot.authorizer();
+    let now = UtcTime::now();
+    let Some(stage) = question.stage().cloned() else {
+        return authorizer.ask(question, None, now, answers).await;
+    };
+    let told = Told::of_asking(session, request, snapshot).map_err(|_| UNTOLD)?;
+    let (Some(connection), Some(route)) = (&request.connection, &request.route) else {
+        return Err(UNTOLD);
+    };
+    let told = told.request(request, connection, route, &stage, snapshot);
+    authorizer.ask(question, Some(&told), now, answers).await
 }
 
 /// One run of the stages, over the body as well when it was read.
@@ -98,7 +122,7 @@ fn decide(
     session: &mut Session,
     request: &mut Request,
     snapshot: &Snapshot,
-    remembered: Option<&Remembered>,
+    answers: &Answers,
     now: UtcTime,
 ) -> Result<(Body, Decision), Refusal> {
     let connection = request.connection.clone();
@@ -131,7 +155,7 @@ fn decide(
         &Circumstances {
             caller,
             tls: listener.tls.as_deref(),
-            remembered,
+            answers,
             body: match (&request.body, call.body()) {
                 (Some(whole), _) => KnownBody::Whole(whole),
                 (None, Body::Empty) => KnownBody::Empty,
@@ -157,37 +181,46 @@ fn decide(
     decided.outcome.map(|decision| (call.body(), decision))
 }
 
-/// Finds what the upstream is to be told of the certificate, before it hears of the request.
+/// Finds what the upstream or the function is to be told of the certificate, before it hears of the
+/// request.
 async fn tell_certificate(
     session: &Session,
     request: &mut Request,
     plan: &Plan,
     snapshot: &Snapshot,
 ) -> Result<(), Refusal> {
-    if let (Answer::Proxy(upstream), Some(connection)) = (plan.answer(), &request.connection) {
-        let host = host_of(authority_of(session.req_header()));
-        if upstream.certificate_headers().names().is_empty() {
+    let Some(connection) = &request.connection else {
+        return Ok(());
+    };
+    let upstream = match plan.answer() {
+        Answer::Proxy(upstream) if upstream.certificate_headers().names().is_empty() => {
             return Ok(());
         }
-        // A route that demands no certificate has not waited for what a responder says of it.
-        let now = UtcTime::now();
-        let certificate = connection.caller(snapshot, now).certificate;
-        if matches!(certificate, Shown::Untrusted(Distrust::RevocationUnknown)) {
-            connection.settle(snapshot, now).await;
-        }
+        Answer::Proxy(upstream) => Some(upstream),
+        Answer::Lambda(_) => None,
+        Answer::Mock(_) => return Ok(()),
+    };
+    // A route that demands no certificate has not waited for what a responder says of it.
+    let now = UtcTime::now();
+    let certificate = connection.caller(snapshot, now).certificate;
+    if matches!(certificate, Shown::Untrusted(Distrust::RevocationUnknown)) {
+        connection.settle(snapshot, now).await;
+    }
+    if let Some(upstream) = upstream {
+        let host = host_of(authority_of(session.req_header()));
         let fields = headers::of_certificate(upstream, connection, snapshot, host)?;
         request.certificate = fields;
     }
     Ok(())
 }
 
-/// Checks a small signed body before the upstream hears of the request; sets a watch over
-/// what streams. A mock has no upstream to wait for, so its bodies are checked whole.
+/// Checks a body before anybody hears of the request, as far as it must be: one that streams to
+/// an upstream gets a watch, if it is not small; one of which an event is made is held whole.
 async fn check_early(
     session: &mut Session,
     request: &mut Request,
     plan: &Plan,
-    mut held: Held,
+    held: Held,
 ) -> Result<(), Refusal> {
     if !request.has_body {
         return Ok(());
@@ -198,13 +231,33 @@ async fn check_early(
         request.body = Some(watch.pass(whole, true)?);
         return Ok(());
     }
-    let length = session
-        .req_header()
-        .headers
-        .get(http::header::CONTENT_LENGTH);
-    let length = length.and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
+    match plan.answer() {
+        Answer::Proxy(_) => check_for_upstream(session, request, plan, watch, held).await,
+        Answer::Lambda(lambda) => {
+            let (whole, held) = hold_for_function(session, plan, lambda, watch, held).await?;
+            (request.body, request.held) = (Some(whole), Some(held));
+            Ok(())
+        }
+        Answer::Mock(_) => read_through(session, watch).await,
+    }
+}
+
+/// What the head says of the length.
+fn announced(session: &Session) -> Option<u64> {
+    let headers = &session.req_header().headers;
+    let length = headers.get(http::header::CONTENT_LENGTH)?;
+    length.to_str().ok()?.parse().ok()
+}
+
+async fn check_for_upstream(
+    session: &mut Session,
+    request: &mut Request,
+    plan: &Plan,
+    mut watch: BodyWatch,
+    mut held: Held,
+) -> Result<(), Refusal> {
+    let length = announced(session);
     let small = length.is_some_and(|length| length <= inbound::REPLAYED);
-    let is_mock = matches!(plan.answer(), Answer::Mock(_));
     let early = match (small, plan.duty(), outgoing::holds_body(plan)) {
         (_, _, Some(limit)) => Some(limit),
         // Its head alone would make a complete request of it.
@@ -214,29 +267,68 @@ async fn check_early(
         }
         _ => None,
     };
-    if is_mock {
-        inbound::invite(session).await?;
-        while let Some(chunk) = session
-            .read_request_body()
-            .await
-            .map_err(|e| inbound::broken(&e))?
-        {
-            watch.pass(chunk, false)?;
-        }
-        watch.pass(Bytes::new(), true)?;
-    } else if let Some(limit) = early {
+    if let Some(limit) = early {
         let body = match length {
             Some(length) => Body::Length(length),
             None => Body::Unknown,
         };
         let whole = inbound::read_whole(session, body, limit, &mut held).await?;
-        request.body = Some(watch.pass(whole, true)?);
-        request.held = Some(held);
+        (request.body, request.held) = (Some(watch.pass(whole, true)?), Some(held));
     } else {
         inbound::invite(session).await?;
         request.watch = Some(watch);
     }
     Ok(())
+}
+
+/// Reads the body of which an event will be made. What could make none is refused before it is
+/// read.
+async fn hold_for_function(
+    session: &mut Session,
+    plan: &Plan,
+    lambda: &Lambda,
+    mut watch: BodyWatch,
+    mut held: Held,
+) -> Result<(Bytes, Held), Refusal> {
+    let most = lambda.function().max_event_bytes();
+    let length = match plan.duty() {
+        BodyDuty::Chunked(duty) => Some(duty.decoded_length()),
+        BodyDuty::None | BodyDuty::Sha256(_) | BodyDuty::Digest(_) => announced(session),
+    };
+    if length.is_some_and(|length| length > most) {
+        return Err(lambda.too_large());
+    }
+    inbound::invite(session).await?;
+    // A length is a claim until the bytes are here.
+    let mut whole = BytesMut::with_capacity(length.unwrap_or_default().min(CLAIMED) as usize);
+    loop {
+        let chunk = session.read_request_body().await;
+        let chunk = chunk.map_err(|e| inbound::broken(&e))?;
+        let end = chunk.is_none();
+        let passed = watch.pass(chunk.unwrap_or_default(), end)?;
+        if (whole.len() + passed.len()) as u64 > most {
+            return Err(lambda.too_large());
+        }
+        held.grow(passed.len())?;
+        whole.extend_from_slice(&passed);
+        if end {
+            return Ok((whole.freeze(), held));
+        }
+    }
+}
+
+/// Reads a body that goes nowhere, but must be right.
+async fn read_through(session: &mut Session, mut watch: BodyWatch) -> Result<(), Refusal> {
+    inbound::invite(session).await?;
+    loop {
+        let chunk = session.read_request_body().await;
+        let chunk = chunk.map_err(|e| inbound::broken(&e))?;
+        let end = chunk.is_none();
+        watch.pass(chunk.unwrap_or_default(), end)?;
+        if end {
+            return Ok(());
+        }
+    }
 }
 
 pub(super) fn authority_of(head: &RequestHeader) -> &str {

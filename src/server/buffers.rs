@@ -1,4 +1,4 @@
-//! How much of callers' bodies is held in memory at once, over all connections and streams:
+//! How much of callers' bodies, and of the events and answers of functions, is held in memory at once, over all connections and streams:
 //! strangers decide how many there are. In: bytes to hold. Out: leave to hold them until they
 //! are dropped, or a `Refusal`.
 
@@ -19,6 +19,11 @@ pub(super) struct Held {
 }
 
 impl Buffers {
+    /// The bytes that are held now.
+    pub(super) fn held(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+
     /// Leave for nothing yet, of at most `most` bytes over all.
     pub(super) fn hold(self: &Arc<Self>, most: u64) -> Held {
         Held {

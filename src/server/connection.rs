@@ -140,6 +140,7 @@ impl Connection {
             },
             sni: self.tls.as_ref().and_then(|tls| tls.sni.as_deref()),
             secure: self.tls.is_some(),
+            address: Some(self.source.peer.ip().to_canonical()),
         }
     }
 

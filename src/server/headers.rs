@@ -9,21 +9,22 @@ use http::header::{
 };
 use http::{HeaderName, HeaderValue, Uri};
 use ipnet::IpNet;
-use pingora_core::{ErrorType::InternalError, OrErr as _};
+use pingora_core::{Error, ErrorType::InternalError, OrErr as _};
 use pingora_http::{RequestHeader, ResponseHeader};
 
 use crate::clock::UtcTime;
-use crate::config::Route;
 use crate::field_name::{is_like, starts_like};
 use crate::identity::{Shown, Vouched};
 use crate::integration::{Told, Upstream};
 use crate::names::{ConsumerName, RequestId};
 use crate::refusal::Refusal;
 use crate::response::REQUEST_ID;
-use crate::signature;
+use crate::signature::{self, BodyDuty};
 use crate::snapshot::Snapshot;
 
+use super::admission::authority_of;
 use super::connection::{Connection, ShownCertificate};
+use super::request::Request;
 
 const CONSUMER: HeaderName = HeaderName::from_static("x-consumer");
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
@@ -57,7 +58,8 @@ const OUR_FAMILIES: [&str; 2] = ["x-ssl-client-", "x-amzn-mtls-clientcert"];
 
 /// What is known of a request that is passed on.
 pub(super) struct Passenger<'a> {
-    pub(super) route: &'a Route,
+    /// Whether the caller's signature and credentials travel on.
+    pub(super) forward_authorization: bool,
     pub(super) id: &'a RequestId,
     pub(super) consumer: Option<&'a ConsumerName>,
     pub(super) peer: SocketAddr,
@@ -68,9 +70,12 @@ pub(super) struct Passenger<'a> {
     pub(super) trusted_peers: &'a [IpNet],
     /// What the upstream is told of the caller's certificate.
     pub(super) certificate: &'a [(HeaderName, HeaderValue)],
-    /// Names under which upstreams are told of certificates: those of every integration, and of
-    /// this one as it was when the request was decided.
-    pub(super) certificate_names: [&'a [HeaderName]; 2],
+    /// What the upstream is told of what an authorizer said.
+    pub(super) context: &'a [(HeaderName, HeaderValue)],
+    /// Names under which upstreams are told of certificates and of what authorizers said: those
+    /// of every integration, of this one as it was when the request was decided, and of every
+    /// authorizer.
+    pub(super) told_names: [&'a [HeaderName]; 3],
     /// The fields that carried the caller's signature.
     pub(super) carriers: &'a [HeaderName],
     /// The length of the body without AWS's chunks, when it came in them.
@@ -91,9 +96,9 @@ pub(super) fn edit(
         true => Chain::of(head),
         false => Chain::default(),
     };
-    remove_ours(head, &passenger.certificate_names);
+    remove_ours(head, &passenger.told_names);
     head.remove_header(&EXPECT);
-    if !passenger.route.forward_authorization {
+    if !passenger.forward_authorization {
         head.remove_header(&AUTHORIZATION);
         head.remove_header(&SECURITY_TOKEN);
         for carrier in passenger.carriers {
@@ -121,10 +126,96 @@ pub(super) fn edit(
     if let Some(consumer) = passenger.consumer {
         head.insert_header(CONSUMER, consumer.as_str())?;
     }
-    for (name, value) in passenger.certificate {
+    for (name, value) in passenger.certificate.iter().chain(passenger.context) {
         head.insert_header(name, value)?;
     }
     Ok(())
+}
+
+/// Edits the fields of a request that has its plan.
+///
+/// # Errors
+/// As [`edit`], and when there is no plan.
+pub(super) fn edit_planned(
+    head: &mut RequestHeader,
+    request: &Request,
+    snapshot: &Snapshot,
+) -> pingora_core::Result<()> {
+    let (Some(connection), Some(plan)) = (&request.connection, &request.plan) else {
+        return Err(Error::explain(InternalError, "there is no plan"));
+    };
+    let upstream = request.upstream();
+    let authority = authority_of(head).to_owned();
+    let passenger = Passenger {
+        forward_authorization: plan.route().forward_authorization,
+        consumer: plan.consumer(),
+        host: upstream.and_then(|upstream| upstream.host()),
+        carriers: plan.carriers(),
+        certificate: &request.certificate,
+        context: plan.leave().map_or(&[][..], |leave| leave.fields()),
+        told_names: [
+            snapshot.integrations().certificate_names(),
+            upstream.map_or(&[][..], |one| one.certificate_headers().names()),
+            snapshot.authorizer().context_names(),
+        ],
+        decoded_length: match plan.duty() {
+            BodyDuty::Chunked(duty) => Some(duty.decoded_length()),
+            BodyDuty::None | BodyDuty::Sha256(_) | BodyDuty::Digest(_) => None,
+        },
+        ..Passenger::new(request, connection, &authority, snapshot)
+    };
+    edit(head, &passenger)
+}
+
+/// Edits the fields of a request about which an authorizer is asked: what its caller shows to be
+/// let in stays.
+///
+/// # Errors
+/// As [`edit`], and when the stream is not ours.
+pub(super) fn edit_asking(
+    head: &mut RequestHeader,
+    request: &Request,
+    snapshot: &Snapshot,
+) -> pingora_core::Result<()> {
+    let Some(connection) = &request.connection else {
+        return Err(Error::explain(InternalError, "the stream is not ours"));
+    };
+    let authority = authority_of(head).to_owned();
+    edit(
+        head,
+        &Passenger::new(request, connection, &authority, snapshot),
+    )
+}
+
+impl<'a> Passenger<'a> {
+    /// One of whom nothing is known but where it comes from.
+    fn new(
+        request: &'a Request,
+        connection: &'a Connection,
+        authority: &'a str,
+        snapshot: &'a Snapshot,
+    ) -> Self {
+        let listener = snapshot.listener(&connection.listener);
+        Self {
+            forward_authorization: true,
+            id: &request.id,
+            consumer: None,
+            peer: connection.source.peer,
+            secure: connection.tls.is_some(),
+            authority,
+            host: None,
+            trusted_peers: listener.map_or(&[][..], |one| &one.settings.trusted_peers),
+            certificate: &[],
+            context: &[],
+            told_names: [
+                snapshot.integrations().certificate_names(),
+                &[],
+                snapshot.authorizer().context_names(),
+            ],
+            carriers: &[],
+            decoded_length: None,
+        }
+    }
 }
 
 /// Says of a body what it is without AWS's chunks: they are taken off here.
@@ -191,8 +282,8 @@ impl Chain {
     }
 }
 
-fn remove_ours(head: &mut RequestHeader, certificate_names: &[&[HeaderName]]) {
-    let told = certificate_names.iter().copied().flatten();
+fn remove_ours(head: &mut RequestHeader, told_names: &[&[HeaderName]]) {
+    let told = told_names.iter().copied().flatten();
     let is_told = |name: &str| told.clone().any(|other| is_like(name, other.as_str()));
     let ours = |name: &&HeaderName| is_ours(name.as_str()) || is_told(name.as_str());
     let names: Vec<HeaderName> = head.headers.keys().filter(ours).cloned().collect();

@@ -15,16 +15,17 @@ use pingora_http::{RequestHeader, ResponseHeader};
 use pingora_proxy::{FailToProxy, ProxyHttp, ProxyWarnLogContext, Session};
 
 use crate::config::RequestLimits;
-use crate::integration::{Answer, MockAnswer};
+use crate::integration::Answer;
 use crate::refusal::Refusal;
 use crate::response::{self, REQUEST_ID};
-use crate::signature::BodyDuty;
 
 use super::admission::{admit, authority_of};
 use super::connection::Connection;
-use super::headers::{self, Passenger};
+use super::function;
+use super::headers;
 use super::inbound;
 use super::outgoing;
+use super::reply::{give_mock, refuse, send};
 use super::request::Request;
 use super::state::State;
 
@@ -95,6 +96,9 @@ impl ProxyHttp for Gateway {
         let answer = request.plan.as_ref().map(|plan| plan.answer().clone());
         match answer {
             Some(Answer::Mock(mock)) => give_mock(session, request, &mock).await,
+            Some(Answer::Lambda(lambda)) => {
+                function::answer(&self.state, session, request, &snapshot, &lambda).await
+            }
             Some(Answer::Proxy(_)) => Ok(false),
             None => Err(Error::explain(ErrorType::InternalError, "there is no plan")),
         }
@@ -137,41 +141,13 @@ impl ProxyHttp for Gateway {
         head: &mut RequestHeader,
         request: &mut Request,
     ) -> Result<()> {
-        let (Some(connection), Some(plan)) = (&request.connection, &request.plan) else {
-            return Err(Error::explain(ErrorType::InternalError, "there is no plan"));
-        };
         let snapshot = self.state.snapshot();
-        let listener = snapshot.listener(&connection.listener);
         let authority = authority_of(head).to_owned();
-        let upstream = request.upstream();
-        let host = upstream.and_then(|upstream| upstream.host());
-        headers::edit(
-            head,
-            &Passenger {
-                route: plan.route(),
-                id: &request.id,
-                consumer: plan.consumer(),
-                peer: connection.source.peer,
-                secure: connection.tls.is_some(),
-                authority: &authority,
-                host,
-                trusted_peers: listener.map_or(&[][..], |one| &one.settings.trusted_peers),
-                carriers: plan.carriers(),
-                certificate: &request.certificate,
-                certificate_names: [
-                    snapshot.integrations().certificate_names(),
-                    upstream.map_or(&[][..], |one| one.certificate_headers().names()),
-                ],
-                decoded_length: match plan.duty() {
-                    BodyDuty::Chunked(duty) => Some(duty.decoded_length()),
-                    BodyDuty::None | BodyDuty::Sha256(_) | BodyDuty::Digest(_) => None,
-                },
-            },
-        )?;
-        let Some(upstream) = upstream else {
+        headers::edit_planned(head, request, &snapshot)?;
+        let Some(upstream) = request.upstream() else {
             return Ok(());
         };
-        let host = host.and_then(|host| host.to_str().ok());
+        let host = upstream.host().and_then(|host| host.to_str().ok());
         let sent_to = host.unwrap_or(&authority);
         let hash = outgoing::body_hash(request);
         let signed = outgoing::sign(head, upstream, sent_to, hash).await;
@@ -264,10 +240,11 @@ impl ProxyHttp for Gateway {
     ) -> FailToProxy {
         let refusal = match request.refusal.take() {
             Some(refusal) => refusal,
+            None if is_over(session, error) => Refusal::CallerLeft,
             None => refusal_of(error),
         };
         let status = refusal.status();
-        if !has_answered(session) {
+        if refusal != Refusal::CallerLeft && !has_answered(session) {
             session.set_keepalive(None);
             let answer = response::refused(&refusal, &request.id);
             // The caller may be gone; there is nobody else to tell.
@@ -318,35 +295,6 @@ impl Gateway {
     }
 }
 
-async fn give_mock(session: &mut Session, request: &Request, mock: &MockAnswer) -> Result<bool> {
-    let fields = mock.headers.iter().cloned();
-    let answer = response::answer(mock.status, fields, mock.body.clone(), &request.id);
-    send(session, answer).await?;
-    Ok(true)
-}
-
-/// Answers a refused request, keeping the connection when its body is out of the way.
-async fn refuse(session: &mut Session, request: &mut Request, refusal: Refusal) -> Result<bool> {
-    if !inbound::drain(session).await || refusal.status() == 408 {
-        session.set_keepalive(None);
-    }
-    let answer = response::refused(&refusal, &request.id);
-    request.refusal = Some(refusal);
-    send(session, answer).await?;
-    Ok(true)
-}
-
-async fn send(session: &mut Session, answer: response::Answer) -> Result<()> {
-    let bodyless = session.req_header().method == Method::HEAD || answer.body.is_empty();
-    session
-        .write_response_header(answer.header, bodyless)
-        .await?;
-    if !bodyless {
-        session.write_response_body(Some(answer.body), true).await?;
-    }
-    Ok(())
-}
-
 fn set_timers(session: &mut Session, limits: &RequestLimits) {
     session.set_read_timeout(Some(limits.body_timeout + SPARE));
     session.set_write_timeout(Some(limits.body_timeout + SPARE));
@@ -373,6 +321,11 @@ fn connection_of(session: &Session) -> Option<Arc<Connection>> {
         .user_data
         .as_ref()?;
     data.downcast_ref::<Arc<Connection>>().cloned()
+}
+
+/// Whether the caller, who had sent everything, waits for no answer any more.
+fn is_over(session: &mut Session, error: &Error) -> bool {
+    matches!(error.esource, ErrorSource::Downstream) && session.as_mut().is_body_done()
 }
 
 /// What an error of Pingora's comes to.

@@ -11,7 +11,7 @@ use pingora_proxy::Session;
 use crate::config::Route;
 use crate::flow::body::BodyWatch;
 use crate::integration::{Answer, Attempt, Plan, Upstream};
-use crate::names::RequestId;
+use crate::names::{IntegrationName, RequestId};
 use crate::refusal::Refusal;
 use crate::telemetry::{Record, RequestRecord, log_time};
 
@@ -74,6 +74,15 @@ impl Request {
     pub(super) fn upstream(&self) -> Option<&Arc<Upstream>> {
         match self.plan.as_ref()?.answer() {
             Answer::Proxy(upstream) => Some(upstream),
+            Answer::Lambda(_) | Answer::Mock(_) => None,
+        }
+    }
+
+    /// The integration that was waited for; `None` before the plan and for the gateway itself.
+    fn awaited(&self) -> Option<&IntegrationName> {
+        match self.plan.as_ref()?.answer() {
+            Answer::Proxy(upstream) => Some(upstream.name()),
+            Answer::Lambda(lambda) => Some(lambda.name()),
             Answer::Mock(_) => None,
         }
     }
@@ -87,8 +96,8 @@ impl Request {
     pub(super) fn tell(&self, state: &State, session: &Session) {
         let metrics = state.telemetry.metrics();
         metrics.requests_in_flight.dec();
-        if let (Some(upstream), Some(took)) = (self.upstream(), self.upstream_took) {
-            metrics.upstream(upstream.name().as_str(), took);
+        if let (Some(name), Some(took)) = (self.awaited(), self.upstream_took) {
+            metrics.upstream(name.as_str(), took);
         }
         let Some(connection) = &self.connection else {
             return;
@@ -131,9 +140,7 @@ impl Request {
             certificate_serial: identity.map(|identity| identity.serial()),
             certificate_verdict: self.certificate_verdict,
             tls: tls.map(|tls| tls.version),
-            status: session
-                .response_written()
-                .map_or(0, |answer| answer.status.as_u16()),
+            status: self.status(session),
             refusal: self.refusal.as_ref().map(Refusal::code),
             detail: self.refusal.as_ref().map_or("", Refusal::detail),
             target: self
@@ -145,6 +152,15 @@ impl Request {
             upstream_ms: self.upstream_took.map(milliseconds),
             decide_us: self.decided_in.as_secs_f64() * 1e6,
         }));
+    }
+
+    /// The status that was sent; what the log has instead where none was.
+    fn status(&self, session: &Session) -> u16 {
+        match (session.response_written(), &self.refusal) {
+            (Some(answer), _) => answer.status.as_u16(),
+            (None, Some(Refusal::CallerLeft)) => Refusal::CallerLeft.status(),
+            (None, _) => 0,
+        }
     }
 
     fn bytes_in(&self, session: &Session) -> u64 {

@@ -7,6 +7,7 @@ use prometheus::{
     IntCounterVec, IntGauge, IntGaugeVec, Registry, TextEncoder,
 };
 
+use super::functions::FunctionRecord;
 use super::pulled::{CredentialRecord, Pulled, PulledMetrics, SourceRecord};
 use super::record::{ConnectionRecord, HandshakeRecord, RequestRecord};
 use super::registry::{counters, gauges, histograms, named, opts, register};
@@ -282,6 +283,7 @@ impl Metrics {
             impl Iterator<Item = CredentialRecord<'a>>,
             impl Iterator<Item = SourceRecord<'a>>,
             impl Iterator<Item = ListRecord>,
+            impl Iterator<Item = FunctionRecord<'a>>,
         >,
     ) -> Vec<u8> {
         let mut out = Vec::new();

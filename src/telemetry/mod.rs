@@ -3,6 +3,7 @@
 //! Prometheus metrics. Labels come from configured names, never from what a caller sent.
 
 mod access_log;
+mod functions;
 mod metrics;
 mod pulled;
 mod record;
@@ -12,6 +13,7 @@ mod revocation;
 use crate::config::AccessLog;
 
 pub use access_log::AccessLogWriter;
+pub use functions::{FunctionRecord, Served};
 pub use metrics::{HandshakeResult, Metrics};
 pub use pulled::{CredentialRecord, Pulled, ReplayRecord, SourceRecord};
 pub use record::{ConnectionRecord, HandshakeRecord, ProxyRecord, Record, RequestRecord, log_time};

@@ -1,10 +1,12 @@
 //! The metrics that are made anew for each reader, from what the gateway knows then: of
-//! credentials and their sources, of the memory of used signatures and of revoked certificates.
+//! credentials and their sources, of the memory of used signatures, of revoked certificates and of
+//! functions.
 
 use std::sync::{Mutex, PoisonError};
 
 use prometheus::{GaugeVec, IntCounterVec, IntGauge, Registry};
 
+use super::functions::{FunctionMetrics, FunctionRecord};
 use super::registry::{counters, named, opts, register};
 use super::revocation::{ListRecord, OcspRecord, RevocationMetrics};
 
@@ -52,7 +54,7 @@ pub struct ReplayRecord {
 }
 
 /// Everything that is told when a reader asks.
-pub struct Pulled<C, S, L> {
+pub struct Pulled<C, S, L, F> {
     /// Every credential.
     pub credentials: C,
     /// Every credential source.
@@ -63,6 +65,10 @@ pub struct Pulled<C, S, L> {
     pub lists: L,
     /// OCSP responders.
     pub ocsp: OcspRecord,
+    /// Every function.
+    pub functions: F,
+    /// Bytes of bodies, events and answers that are held whole.
+    pub held_bytes: u64,
 }
 
 /// The metrics.
@@ -76,6 +82,8 @@ pub(super) struct PulledMetrics {
     replay_entries: IntGauge,
     replay_answers: IntCounterVec,
     revocation: RevocationMetrics,
+    functions: FunctionMetrics,
+    held_bytes: IntGauge,
     /// One reader at a time: the numbers are put in place for each.
     reading: Mutex<()>,
 }
@@ -138,6 +146,14 @@ impl PulledMetrics {
                 &["answer"],
             ),
             revocation: RevocationMetrics::new(registry),
+            functions: FunctionMetrics::new(registry),
+            held_bytes: register(
+                registry,
+                IntGauge::new(
+                    named("held_bytes"),
+                    "Bytes of bodies, events and functions' answers that are held whole.",
+                ),
+            ),
             reading: Mutex::new(()),
         }
     }
@@ -149,6 +165,7 @@ impl PulledMetrics {
             impl Iterator<Item = CredentialRecord<'a>>,
             impl Iterator<Item = SourceRecord<'a>>,
             impl Iterator<Item = ListRecord>,
+            impl Iterator<Item = FunctionRecord<'a>>,
         >,
         read: impl FnOnce() -> T,
     ) -> T {
@@ -157,6 +174,8 @@ impl PulledMetrics {
         self.put_sources(now.sources);
         self.put_replay_memory(now.replay_memory);
         self.revocation.put(now.lists, now.ocsp);
+        self.functions.put(now.functions);
+        self.held_bytes.set(now.held_bytes.cast_signed());
         read()
     }
 

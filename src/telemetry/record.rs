@@ -63,7 +63,8 @@ pub struct RequestRecord<'a> {
     /// The version of TLS.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tls: Option<&'a str>,
-    /// The status that was sent; 0 when the caller had gone.
+    /// The status that was sent; 499 when the caller left before there was one, 0 when it could not
+    /// be sent.
     pub status: u16,
     /// The refusal's code.
     #[serde(skip_serializing_if = "Option::is_none")]

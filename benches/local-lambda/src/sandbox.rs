@@ -63,7 +63,7 @@ impl Outcome {
 }
 
 pub(crate) enum Sandbox {
-    Rie(Rie),
+    Rie(Box<Rie>),
     RuntimeApi(RuntimeApi),
 }
 
@@ -72,7 +72,7 @@ impl Sandbox {
     /// When the process or a port cannot be had.
     pub async fn start(function: &Function, processes: &Arc<Processes>) -> io::Result<Self> {
         match function.emulator {
-            Emulator::Rie => Ok(Self::Rie(Rie::start(function, processes).await?)),
+            Emulator::Rie => Ok(Self::Rie(Box::new(Rie::start(function, processes).await?))),
             Emulator::RuntimeApi => Ok(Self::RuntimeApi(RuntimeApi::start(function, processes)?)),
         }
     }

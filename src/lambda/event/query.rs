@@ -13,7 +13,9 @@ pub(super) fn decoded(query: Option<&str>) -> Pairs<'_> {
 
 /// The value of a parameter that is there once; a second one would leave open which was meant.
 pub fn parameter<'a>(query: Option<&'a str>, name: &str) -> Option<Cow<'a, str>> {
-    let mut values = parameters(query).map(of_form).filter(|(known, _)| known == name);
+    let mut values = parameters(query)
+        .map(of_form)
+        .filter(|(known, _)| known == name);
     match (values.next(), values.next()) {
         (Some((_, value)), None) => Some(value),
         _ => None,

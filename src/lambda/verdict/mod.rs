@@ -26,8 +26,7 @@ pub use arn::method_arn;
 /// What an authorizer said of a caller.
 #[derive(Clone)]
 pub struct Verdict {
-    /// What upstreams may be told of the caller, if the call is allowed.
-    pub context: Context,
+    context: Context,
     ruling: Ruling,
 }
 
@@ -107,6 +106,19 @@ pub fn is_unauthorized(payload: &[u8]) -> bool {
 }
 
 impl Verdict {
+    /// What upstreams may be told of the caller, if the call is allowed.
+    pub fn context(&self) -> &Context {
+        &self.context
+    }
+
+    /// Whether there may be a call that it allows.
+    pub fn allows_anything(&self) -> bool {
+        match &self.ruling {
+            Ruling::Simple(is_authorized) => *is_authorized,
+            Ruling::Policy(policy) => policy.allows_anything(),
+        }
+    }
+
     /// Whether it allows to call what has this name, which [`method_arn`] makes.
     pub fn allows(&self, method_arn: &str) -> Allowed {
         match &self.ruling {

@@ -52,6 +52,11 @@ impl Policy {
         Ok(Self(statements?.into_iter().flatten().collect()))
     }
 
+    /// Whether there is an Allow at all.
+    pub(super) fn allows_anything(&self) -> bool {
+        self.0.iter().any(|statement| !statement.denies)
+    }
+
     /// Whether a method may be invoked: any Deny ends it, an Allow is needed.
     pub(super) fn allows(&self, method_arn: &str) -> Allowed {
         let action = [Cow::Borrowed(INVOKE)];
