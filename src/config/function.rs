@@ -84,7 +84,7 @@ fn read_name(table: &Table<'_>, stage: &Stage, name: Placed<String>) -> String {
             let known = stage.variables.iter().map(|(name, _)| name.as_str());
             let text = format!(
                 "function \"{value}\" names the stage variable \"{missing}\", which [stage] does not have{}",
-                suggestion(missing, known)
+                suggestion(&missing, known)
             );
             document.note(line, text);
             return value;
