@@ -271,7 +271,9 @@ fn read_source(
     others: &[IdentitySource],
 ) -> Option<IdentitySource> {
     let problem = match parse_source(&text.value) {
-        None => "is none; write \"$request.header.NAME\", \"$request.querystring.NAME\", \"$stageVariables.NAME\" or \"$context.NAME\" with one of routeKey, httpMethod, path, domainName, identity.sourceIp",
+        None => {
+            "is none; write \"$request.header.NAME\", \"$request.querystring.NAME\", \"$stageVariables.NAME\" or \"$context.NAME\" with one of routeKey, httpMethod, path, domainName, identity.sourceIp"
+        }
         Some(source) if others.contains(&source) => "stands there twice",
         // Every request would be refused for want of it.
         Some(IdentitySource::StageVariable(name))
