@@ -10,6 +10,7 @@ pub mod gateway;
 pub mod guarded_nginx;
 pub mod haproxy;
 pub mod http2;
+pub mod lambda;
 pub mod moto;
 pub mod nginx;
 pub mod openssl_ca;
