@@ -21,6 +21,8 @@ pub enum FunctionFailure {
     Error,
     /// Its answer is none that the API takes.
     Malformed(&'static str),
+    /// Its stream does not begin as one, so that head and body cannot be told apart.
+    NoPrelude(&'static str),
     /// Its answer is larger than this many bytes.
     AnswerTooLarge(u64),
     /// Too many invocations of this integration are under way in this gateway.
@@ -52,7 +54,7 @@ impl FunctionFailure {
     pub fn code(self) -> &'static str {
         match self {
             Self::Error => "function_error",
-            Self::Malformed(_) => "function_answer_malformed",
+            Self::Malformed(_) | Self::NoPrelude(_) => "function_answer_malformed",
             Self::AnswerTooLarge(_) => "function_answer_too_large",
             Self::Busy => "function_busy",
             Self::Throttled => "function_throttled",
@@ -114,7 +116,7 @@ impl FunctionFailure {
     /// What the operator may read beyond the code.
     pub(super) fn detail(self) -> &'static str {
         match self {
-            Self::Malformed(why) | Self::NotSigned(why) => why,
+            Self::Malformed(why) | Self::NoPrelude(why) | Self::NotSigned(why) => why,
             _ => "",
         }
     }
@@ -132,6 +134,7 @@ mod tests {
         for (failure, api, status, message) in [
             (F::Error, Api::Rest, 502, "Internal server error"),
             (F::Malformed("x"), Api::Rest, 502, "Internal server error"),
+            (F::NoPrelude("x"), Api::Rest, 500, "Internal server error"),
             (F::Throttled, Api::Rest, 500, "Internal server error"),
             (F::Denied, Api::Rest, 500, "Internal server error"),
             (F::Unreachable, Api::Rest, 500, "Internal server error"),

@@ -96,6 +96,8 @@ async fn invoke(
             response::answer(answer.status, answer.fields, answer.body, &request.id)
         }
     };
+    // Its place is free before the caller can come again.
+    drop(reply);
     Ok(send(session, answer).await?)
 }
 
@@ -153,6 +155,7 @@ async fn stream(
         invoked.failed(failure);
         return Err(broken(request, lambda.refusal(failure)));
     }
+    drop(invoked);
     session.write_response_body(None, true).await?;
     Ok(())
 }
@@ -175,7 +178,7 @@ async fn read_prelude(
             Ok(None) => {}
             Ok(Some(prelude)) => return Ok(Ok(prelude)),
             Err(why) => {
-                let failure = FunctionFailure::Malformed(why);
+                let failure = FunctionFailure::NoPrelude(why);
                 invoked.failed(failure);
                 return Ok(Err(failure));
             }

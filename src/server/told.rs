@@ -51,7 +51,7 @@ impl Told {
     ) -> Result<Self> {
         let mut head = session.req_header().clone();
         headers::edit_planned(&mut head, request, snapshot)?;
-        Self::new(session, head, request, snapshot)
+        Self::new(session, head, request)
     }
 
     /// A request about which an authorizer is asked: with what its caller shows.
@@ -62,22 +62,17 @@ impl Told {
     ) -> Result<Self> {
         let mut head = session.req_header().clone();
         headers::edit_asking(&mut head, request, snapshot)?;
-        Self::new(session, head, request, snapshot)
+        Self::new(session, head, request)
     }
 
-    fn new(
-        session: &Session,
-        mut head: RequestHeader,
-        request: &Request,
-        snapshot: &Snapshot,
-    ) -> Result<Self> {
+    fn new(session: &Session, mut head: RequestHeader, request: &Request) -> Result<Self> {
         let authority = authority_of(session.req_header()).to_owned();
         let since = SystemTime::now().duration_since(UNIX_EPOCH);
         let time_ms = since.unwrap_or_default().as_millis() as i64;
         let trace = trace_of(&head).map(str::to_owned);
         let trace = trace.unwrap_or_else(|| new_trace(request, time_ms));
         head.insert_header(TRACE, &trace)?;
-        if let Some(port) = port(request, snapshot) {
+        if let Some(port) = port(session) {
             head.insert_header(PORT, port)?;
         }
         if !head.headers.contains_key(HOST) {
@@ -176,10 +171,9 @@ fn new_trace(request: &Request, time_ms: i64) -> String {
 }
 
 /// The port that the caller came to.
-fn port(request: &Request, snapshot: &Snapshot) -> Option<u16> {
-    let connection = request.connection.as_ref()?;
-    let listener = snapshot.listener(&connection.listener)?;
-    Some(listener.settings.address.port())
+fn port(session: &Session) -> Option<u16> {
+    let address = session.as_downstream().server_addr()?;
+    Some(address.as_inet()?.port())
 }
 
 /// The caller's certificate, where it is trusted for this host.

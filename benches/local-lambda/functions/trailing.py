@@ -1,5 +1,5 @@
-"""A runtime of its own, without a library: streams `first`, then fails as the Runtime API has it for
-a stream, in trailers. AWS's Rust runtime writes those into the body instead."""
+"""A runtime of its own, without a library: streams a prelude and `first`, then fails as the Runtime
+API has it for a stream, in trailers. AWS's Rust runtime writes those into the body instead."""
 import base64
 import http.client
 import json
@@ -8,6 +8,7 @@ import socket
 
 API = os.environ['AWS_LAMBDA_RUNTIME_API']
 INVOCATION = '/2018-06-01/runtime/invocation/'
+PRELUDE = b'{"statusCode":200}' + bytes(8) + b'first\n'
 ERROR = {'errorType': 'Late', 'errorMessage': 'failed late, on purpose'}
 
 
@@ -29,8 +30,9 @@ def answer(request_id):
             'Lambda-Runtime-Function-Response-Mode: streaming\r\n'
             'Transfer-Encoding: chunked\r\n'
             'Trailer: Lambda-Runtime-Function-Error-Type, Lambda-Runtime-Function-Error-Body\r\n'
+            'Content-Type: application/vnd.awslambda.http-integration-response\r\n'
             '\r\n'
-            '6\r\nfirst\n\r\n'
+            f'{len(PRELUDE):x}\r\n{PRELUDE.decode()}\r\n'
             '0\r\n'
             'Lambda-Runtime-Function-Error-Type: Late\r\n'
             f'Lambda-Runtime-Function-Error-Body: {body}\r\n'
