@@ -63,6 +63,7 @@ fn the_configurations_that_are_shipped_are_good() {
     for file in [
         "config/gateway.toml",
         "config/examples/behind-api-gateway.toml",
+        "config/examples/lambda.toml",
         "config/examples/partner.toml",
         "config/examples/webhooks.toml",
     ] {

@@ -5,6 +5,7 @@ use std::time::Duration;
 use http::HeaderName;
 use regex_lite::Regex;
 
+use crate::config::certificate_headers::is_reserved;
 use crate::config::declared::Declared;
 use crate::config::function::{self, Defaults, Function, MAX_PAYLOAD};
 use crate::config::{PayloadFormat, Stage};
@@ -125,7 +126,6 @@ fn read_one(table: &mut Table<'_>, stage: &Stage, name: AuthorizerName, line: us
     };
     let form = read_form(table);
     let payload_format = read_format(table, form.as_ref());
-    let form = form.unwrap_or(AuthorizerForm::Request);
     let ttl = table
         .integer("cache_ttl_secs", 0..=MAX_TTL_SECS)
         .unwrap_or(300);
@@ -134,8 +134,8 @@ fn read_one(table: &mut Table<'_>, stage: &Stage, name: AuthorizerName, line: us
         function: function::read(table, stage, &defaults),
         payload_format,
         simple_responses: read_simple(table, payload_format),
-        identity_sources: read_sources(table, &form, ttl),
-        form,
+        identity_sources: read_sources(table, form.as_ref(), stage, ttl),
+        form: form.unwrap_or(AuthorizerForm::Request),
         cache_ttl: Duration::from_secs(ttl),
         context_headers: read_context_headers(table),
         line,
@@ -173,7 +173,10 @@ fn read_form(table: &mut Table<'_>) -> Option<AuthorizerForm> {
 
 /// A pattern that a whole token must be like.
 fn read_pattern(table: &Table<'_>, text: &Placed<String>) -> Option<Regex> {
-    match Regex::new(&format!("^(?:{})$", text.value)) {
+    // By itself first: "a)|(b" would otherwise end the group that holds it to the whole.
+    let pattern =
+        Regex::new(&text.value).and_then(|_| Regex::new(&format!("^(?:{})$", text.value)));
+    match pattern {
         Ok(pattern) => Some(pattern),
         Err(error) => {
             let problem = format!(
@@ -190,7 +193,7 @@ fn read_format(table: &mut Table<'_>, form: Option<&AuthorizerForm>) -> PayloadF
     const CURE: &str = "write payload_format = \"rest\" for an authorizer of a REST API, \"2.0\" or \"1.0\" for one of an HTTP API";
     let is_token = matches!(form, Some(AuthorizerForm::Token(_)));
     let line = table.line_of("payload_format");
-    if !is_token {
+    if form == Some(&AuthorizerForm::Request) {
         table.need("payload_format", CURE);
     }
     match table.word("payload_format", &FORMATS) {
@@ -220,56 +223,73 @@ fn read_simple(table: &mut Table<'_>, format: PayloadFormat) -> bool {
     simple
 }
 
-fn read_sources(table: &mut Table<'_>, form: &AuthorizerForm, ttl: u64) -> Vec<IdentitySource> {
-    let document = table.document();
-    let line = match table.line_of("identity_sources") {
-        0 => table.line(),
-        line => line,
-    };
-    let given = table.texts("identity_sources");
-    let is_token = matches!(form, AuthorizerForm::Token(_));
-    let Some(texts) = given else {
+/// With `form` unknown, what it would need is not reported.
+fn read_sources(
+    table: &mut Table<'_>,
+    form: Option<&AuthorizerForm>,
+    stage: &Stage,
+    ttl: u64,
+) -> Vec<IdentitySource> {
+    let line = table.line_of("identity_sources");
+    let is_token = matches!(form, Some(AuthorizerForm::Token(_)));
+    let is_given = table.has("identity_sources");
+    let Some(texts) = table.texts("identity_sources") else {
         if is_token {
             return vec![IdentitySource::Header(http::header::AUTHORIZATION)];
         }
-        if ttl > 0 {
+        if ttl > 0 && form.is_some() && !is_given {
             let text = format!(
                 "{} caches answers but has no \"identity_sources\" to tell callers apart; write for example identity_sources = [\"$request.header.Authorization\"], or cache_ttl_secs = 0",
                 table.label()
             );
-            document.note(line, text);
+            table.document().note(line, text);
         }
         return Vec::new();
     };
     let mut sources = Vec::new();
     for text in &texts {
-        match parse_source(&text.value) {
-            Some(source) => sources.push(source),
-            None => {
-                let problem = format!(
-                    "identity source \"{}\" is none; write \"$request.header.NAME\", \"$request.querystring.NAME\", \"$stageVariables.NAME\" or \"$context.NAME\" with one of routeKey, httpMethod, path, domainName, identity.sourceIp",
-                    text.value
-                );
-                document.note(text.line, problem);
-            }
-        }
+        sources.extend(read_source(table, text, stage, &sources));
     }
     let one_header = matches!(sources.as_slice(), [IdentitySource::Header(_)]);
-    if is_token && !one_header && sources.len() == texts.len() {
-        let text = format!(
-            "{} is of the type \"token\", which is told one header: identity_sources = [\"$request.header.Authorization\"]",
-            table.label()
-        );
-        document.note(line, text);
-    }
-    if ttl > 0 && texts.is_empty() || texts.len() > MAX_SOURCES {
-        let text = format!(
-            "{} must have 1 to {MAX_SOURCES} \"identity_sources\"",
-            table.label()
-        );
-        document.note(line, text);
-    }
+    let problem = if ttl > 0 && texts.is_empty() || texts.len() > MAX_SOURCES {
+        format!("must have 1 to {MAX_SOURCES} \"identity_sources\"")
+    } else if is_token && !one_header && sources.len() == texts.len() {
+        "is of the type \"token\", which is told one header: identity_sources = [\"$request.header.Authorization\"]".to_owned()
+    } else {
+        return sources;
+    };
+    let text = format!("{} {problem}", table.label());
+    table.document().note(line, text);
     sources
+}
+
+/// `None` when it is none, or cannot be one beside the others, and has been noted.
+fn read_source(
+    table: &Table<'_>,
+    text: &Placed<String>,
+    stage: &Stage,
+    others: &[IdentitySource],
+) -> Option<IdentitySource> {
+    let problem = match parse_source(&text.value) {
+        None => {
+            "is none; write \"$request.header.NAME\", \"$request.querystring.NAME\", \"$stageVariables.NAME\" or \"$context.NAME\" with one of routeKey, httpMethod, path, domainName, identity.sourceIp"
+        }
+        Some(source) if others.contains(&source) => "stands there twice",
+        // Every request would be refused for want of it.
+        Some(IdentitySource::StageVariable(name))
+            if stage.variable(&name).is_none_or(str::is_empty) =>
+        {
+            "is a stage variable that [stage] does not have, or that is empty"
+        }
+        Some(source) => return Some(source),
+    };
+    let problem = format!(
+        "identity source \"{}\" of {} {problem}",
+        text.value,
+        table.label()
+    );
+    table.document().note(text.line, problem);
+    None
 }
 
 /// In the words of an HTTP API (`$request.header.X`) or of a REST API
@@ -297,22 +317,35 @@ fn read_context_headers(table: &mut Table<'_>) -> Vec<(HeaderName, String)> {
     let Some(mut table) = table.table("context_headers") else {
         return Vec::new();
     };
-    let mut headers = Vec::new();
+    let mut headers: Vec<(HeaderName, String)> = Vec::new();
     for Placed { value, line } in table.texts_by_key() {
         let (name, key) = value;
-        match HeaderName::from_bytes(name.as_bytes()) {
-            Ok(known) if known.as_str().starts_with("x-") && !known.as_str().contains('_') => {
+        let known = HeaderName::from_bytes(name.as_bytes());
+        let known = known.ok().filter(|known| is_own(known.as_str()));
+        let problem = match known {
+            None => "must be a header name that begins with \"x-\", without \"_\"",
+            Some(known) if is_reserved(known.as_str()) => {
+                "has a meaning of its own; choose another name"
+            }
+            Some(known) if headers.iter().any(|(other, _)| *other == known) => {
+                "stands there twice, in another spelling"
+            }
+            Some(_) if key.is_empty() => {
+                "must name a key of what the authorizer answers in \"context\""
+            }
+            Some(known) => {
                 headers.push((known, key));
+                continue;
             }
-            _ => {
-                let text = format!(
-                    "context header \"{name}\" must be a header name that begins with \"x-\", without \"_\""
-                );
-                table.document().note(line, text);
-            }
-        }
+        };
+        let text = format!("context header \"{name}\" {problem}");
+        table.document().note(line, text);
     }
     headers
+}
+
+fn is_own(name: &str) -> bool {
+    name.starts_with("x-") && !name.contains('_')
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@
 
 use http::HeaderName;
 
+use crate::config::{Authorizer, Integration, IntegrationKind};
 use crate::document::{Document, Placed, Table};
 use crate::field_name::{is_like, starts_like};
 use crate::problem::suggestion;
@@ -257,7 +258,36 @@ fn read_new_name(
     None
 }
 
-fn is_reserved(name: &str) -> bool {
+/// Notes it when an authorizer's word would stand where a certificate is told of.
+pub(super) fn check_contexts(
+    document: &Document<'_>,
+    authorizers: &[Authorizer],
+    integrations: &[Integration],
+) {
+    let of_certificates = integrations.iter().filter_map(|one| match &one.kind {
+        IntegrationKind::HttpProxy(proxy) => Some((&one.name, &proxy.certificate_headers)),
+        IntegrationKind::Lambda(_) | IntegrationKind::Mock(_) => None,
+    });
+    for (integration, forms) in of_certificates {
+        for authorizer in authorizers {
+            let told = forms.iter().flat_map(|form| &form.names);
+            let clashes = authorizer.context_headers.iter().filter(|(name, _)| {
+                let mut told = told.clone();
+                told.any(|other| is_like(name.as_str(), other.as_str()))
+            });
+            for (name, _) in clashes {
+                let text = format!(
+                    "authorizer \"{}\" tells its context in \"{name}\", in which integration \"{integration}\" tells of certificates; choose another name",
+                    authorizer.name
+                );
+                document.note(authorizer.line, text);
+            }
+        }
+    }
+}
+
+/// Whether it says something already, so that nothing of ours may stand there.
+pub(super) fn is_reserved(name: &str) -> bool {
     let ours = is_like(name, "x-forwarded-client-cert");
     let in_family = |start: &&str| starts_like(name, start);
     RESERVED.iter().any(|other| is_like(name, other))

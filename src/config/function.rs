@@ -6,6 +6,7 @@ use std::time::Duration;
 use crate::config::Stage;
 use crate::config::endpoint;
 use crate::document::{Placed, Table};
+use crate::problem::suggestion;
 
 /// A function, and how it is reached.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -80,8 +81,10 @@ fn read_name(table: &Table<'_>, stage: &Stage, name: Placed<String>) -> String {
     let name = match with_variables(&value, stage) {
         Ok(name) => name,
         Err(missing) => {
+            let known = stage.variables.iter().map(|(name, _)| name.as_str());
             let text = format!(
-                "function \"{value}\" names the stage variable \"{missing}\", which [stage] does not have"
+                "function \"{value}\" names the stage variable \"{missing}\", which [stage] does not have{}",
+                suggestion(&missing, known)
             );
             document.note(line, text);
             return value;
@@ -96,13 +99,16 @@ fn read_name(table: &Table<'_>, stage: &Stage, name: Placed<String>) -> String {
     name
 }
 
-/// Puts values in the place of `${stageVariables.name}`; hands back the one that is missing.
+/// Puts values in the place of `${stageVariables.name}`; hands back the one that is missing. What
+/// has no `}` stays as it is, and is no name of a function.
 fn with_variables(text: &str, stage: &Stage) -> Result<String, String> {
     const OPENS: &str = "${stageVariables.";
     let mut out = String::new();
     let mut rest = text;
     while let Some((before, after)) = rest.split_once(OPENS) {
-        let (name, after) = after.split_once('}').ok_or(after)?;
+        let Some((name, after)) = after.split_once('}') else {
+            break;
+        };
         out.push_str(before);
         out.push_str(stage.variable(name).ok_or(name)?);
         rest = after;
@@ -114,14 +120,9 @@ fn with_variables(text: &str, stage: &Stage) -> Result<String, String> {
 /// A name, a part of an ARN or an ARN, each perhaps with a qualifier (AWS Lambda API Reference,
 /// "Invoke").
 fn is_function(text: &str) -> bool {
-    let word = |word: &str, most: usize| {
-        let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
-        !word.is_empty() && word.len() <= most && word.bytes().all(plain)
-    };
-    let qualifier = |text: &str| text == "$LATEST" || word(text, 128);
     let named = |parts: &[&str]| match parts {
-        [name] => word(name, 64),
-        [name, version] => word(name, 64) && qualifier(version),
+        [name] => is_word(name, 64),
+        [name, version] => is_word(name, 64) && is_qualifier(version),
         _ => false,
     };
     let account = |text: &str| text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit());
@@ -137,8 +138,8 @@ fn is_function(text: &str) -> bool {
             rest @ ..,
         ] => {
             partition.starts_with("aws")
-                && word(partition, 32)
-                && word(region, 32)
+                && is_word(partition, 32)
+                && is_region(region)
                 && account(id)
                 && named(rest)
         }
@@ -147,9 +148,23 @@ fn is_function(text: &str) -> bool {
     }
 }
 
+fn is_word(word: &str, most: usize) -> bool {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
+    !word.is_empty() && word.len() <= most && word.bytes().all(plain)
+}
+
+fn is_qualifier(text: &str) -> bool {
+    text == "$LATEST" || is_word(text, 128)
+}
+
+/// What a host name may be made of: it is a part of Lambda's.
+fn is_region(text: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    (1..=32).contains(&text.len()) && text.bytes().all(plain)
+}
+
 fn read_qualifier(table: &mut Table<'_>, name: &str) -> Option<String> {
     let given = table.text("qualifier")?;
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_$".contains(&byte);
     let unqualified = match name.starts_with("arn:") {
         true => name.split(':').count() == 7,
         false => {
@@ -157,8 +172,8 @@ fn read_qualifier(table: &mut Table<'_>, name: &str) -> Option<String> {
                 || name.split(':').nth(1) == Some("function") && name.split(':').count() == 3
         }
     };
-    let problem = if !given.value.bytes().all(plain) {
-        "is no version or alias"
+    let problem = if !is_qualifier(&given.value) {
+        "is no version or alias; write \"live\", \"7\" or \"$LATEST\""
     } else if !unqualified && !name.is_empty() {
         "is given beside the one in \"function\"; keep one"
     } else {
@@ -174,7 +189,7 @@ fn read_region(table: &mut Table<'_>, name: &str) -> String {
     let in_arn = name
         .strip_prefix("arn:")
         .and_then(|rest| rest.split(':').nth(2));
-    let line = table.line_of("region");
+    let (line, is_given) = (table.line_of("region"), table.has("region"));
     match (table.text("region"), in_arn) {
         (Some(given), Some(region)) if given.value != region => {
             let text = format!(
@@ -185,9 +200,7 @@ fn read_region(table: &mut Table<'_>, name: &str) -> String {
             given.value
         }
         (Some(given), _) => {
-            let plain =
-                |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
-            if !given.value.bytes().all(plain) {
+            if !is_region(&given.value) {
                 let text = format!(
                     "region \"{}\" is no region of AWS, such as \"us-west-2\"",
                     given.value
@@ -197,6 +210,8 @@ fn read_region(table: &mut Table<'_>, name: &str) -> String {
             given.value
         }
         (None, Some(region)) => region.to_owned(),
+        // It is given, and has been noted.
+        (None, None) if is_given => String::new(),
         (None, None) => {
             table.need(
                 "region",
@@ -233,6 +248,7 @@ mod tests {
             "arn:aws:lambda:us-west-2:1:function:orders",
             "arn:aws:s3:us-west-2:123456789012:function:orders",
             "arn:aws:lambda:us-west-2:123456789012:function",
+            "arn:aws:lambda:US_WEST:123456789012:function:orders",
         ] {
             assert!(!is_function(bad), "{bad}");
         }
@@ -251,6 +267,8 @@ mod tests {
         );
         assert_eq!(put("orders"), Ok("orders".to_owned()));
         assert_eq!(put("${stageVariables.table}"), Err("table".to_owned()));
-        assert_eq!(put("${stageVariables.alias"), Err("alias".to_owned()));
+        let open = "${stageVariables.alias";
+        assert_eq!(put(open), Ok(open.to_owned()));
+        assert!(!is_function(open));
     }
 }

@@ -152,6 +152,7 @@ fn read(mut root: Table<'_>) -> Config {
     let (policies, policy_names) = policy::read(&mut root, &mut known);
     policy::check_credentials(root.document(), &policies, &consumers);
     let (integrations, integration_names) = integration::read(&mut root, &base, &stage);
+    certificate_headers::check_contexts(root.document(), &authorizers, &integrations);
     let known = route::Known {
         policies: &policies,
         policy_names: &policy_names,

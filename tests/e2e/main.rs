@@ -39,6 +39,7 @@ mod recipes;
 mod replay;
 mod replayed;
 mod revocation;
+mod second_opinion;
 mod server_certificates;
 mod sign_command;
 mod signatures;

@@ -1,5 +1,5 @@
-//! What docs/certificates.md shows is true: its commands make what the gateway believes, its
-//! configurations are good ones, and its table of reasons is the source's.
+//! What docs/certificates.md and docs/lambda.md show is true: commands make what the gateway
+//! believes, configurations are good ones, and the tables of reasons are the source's.
 
 use std::fs;
 use std::path::Path;
@@ -119,7 +119,11 @@ fn make(directory: &Path, clients: &OpensslCa, name: &str) {
 
 #[test]
 fn every_configuration_is_a_good_one() {
-    for (document, blocks) in [("docs/certificates.md", 6), ("README.md", 1)] {
+    for (document, blocks) in [
+        ("docs/certificates.md", 6),
+        ("docs/lambda.md", 5),
+        ("README.md", 1),
+    ] {
         let directory = tempdir().unwrap();
         let ca = Authority::new(directory.path(), "ca");
         ca.server("server", &["localhost"]);
@@ -161,12 +165,30 @@ fn every_configuration_is_a_good_one() {
     }
 }
 
+/// The codes that a `pub fn code` of a source file gives.
+fn codes(source: &str) -> Vec<&str> {
+    let (_, codes) = source.split_once("pub fn code(").unwrap();
+    let codes = codes.split("fn ").next().unwrap();
+    codes.split('"').skip(1).step_by(2).collect()
+}
+
+#[test]
+fn every_failure_of_a_function_is_in_the_table() {
+    let source = read("src/refusal/function.rs");
+    let codes = codes(&source);
+    assert_eq!(codes.len(), 14);
+    let document = read("docs/lambda.md");
+    let (_, table) = document.split_once("## When it fails").unwrap();
+    let table = table.split("\n## ").next().unwrap();
+    for code in codes {
+        assert!(table.contains(&format!("\n| `{code}` |")), "{code}");
+    }
+}
+
 #[test]
 fn every_reason_is_in_the_table() {
     let source = read("src/distrust.rs");
-    let (_, codes) = source.split_once("pub fn code(").unwrap();
-    let codes = codes.split("pub fn ").next().unwrap();
-    let codes: Vec<&str> = codes.split('"').skip(1).step_by(2).collect();
+    let codes = codes(&source);
     assert_eq!(codes.len(), 22);
     let document = read("docs/certificates.md");
     let (_, table) = document
