@@ -363,7 +363,7 @@ fn join_cookies(head: &mut RequestHeader) -> pingora_core::Result<()> {
         return Ok(());
     }
     let whole = crumbs.join(&b"; "[..]);
-    head.insert_header(COOKIE, whole)
+    head.insert_header("Cookie", whole)
 }
 
 #[cfg(test)]

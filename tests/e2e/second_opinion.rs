@@ -180,21 +180,21 @@ fn compare(
     }
 }
 
-/// Names in lower case, and one value more that tells whether they were: lists of one name are
-/// joined, and of texts the last one stays.
+/// Names in lower case, and one value more that tells how they were written: lists of one name
+/// are joined, and of texts the last one stays.
 fn lower(map: &mut Value) {
     let Value::Object(fields) = map.take() else {
         return;
     };
     let mut lowered = Map::new();
-    let is_lower = fields.keys().all(|name| *name == name.to_lowercase());
+    let names: Vec<String> = fields.keys().cloned().collect();
     for (name, value) in fields {
         match (lowered.get_mut(&name.to_lowercase()), value) {
             (Some(Value::Array(all)), Value::Array(more)) => all.extend(more),
             (_, value) => drop(lowered.insert(name.to_lowercase(), value)),
         }
     }
-    lowered.insert("names of fields".to_owned(), is_lower.into());
+    lowered.insert("names of fields".to_owned(), names.into());
     *map = lowered.into();
 }
 

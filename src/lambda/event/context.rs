@@ -10,7 +10,7 @@ use crate::lambda::Request;
 
 use super::caller::{Caller, Values};
 use super::certificate::{self, ClientCert};
-use super::{domain_prefix, fields, request_time, staged_path};
+use super::{decoded_path, domain_prefix, fields, request_time, staged_path};
 
 /// Whose shape it is, as far as the two differ.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -59,7 +59,10 @@ impl<'a> RequestContext<'a> {
             extended_request_id: request.request_id,
             http_method: request.method,
             identity: Identity::of(request),
-            path: staged_path(request),
+            path: match api {
+                Api::Rest => staged_path(request),
+                Api::Http => decoded_path(request),
+            },
             protocol: request.protocol,
             request_id: request.request_id,
             request_time: request_time(request),

@@ -13,7 +13,20 @@ pub(super) enum Names {
     AsSent,
     /// In lower case.
     LowerCase,
+    /// In lower case, but for those that API Gateway writes itself.
+    OfHttpApi,
 }
+
+/// The names that HTTP APIs write in their format 1.0, as recorded.
+const WRITTEN: [&str; 7] = [
+    "Content-Length",
+    "Host",
+    "User-Agent",
+    "X-Amzn-Trace-Id",
+    "X-Forwarded-For",
+    "X-Forwarded-Port",
+    "X-Forwarded-Proto",
+];
 
 /// Which fields stay behind, beside those of the connection.
 pub(super) type Dropped = [&'static str];
@@ -81,8 +94,17 @@ fn is_one_of(names: &Dropped, name: &str) -> bool {
 }
 
 fn spelled(name: &str, names: Names) -> Cow<'_, str> {
-    match names == Names::LowerCase && name.bytes().any(|byte| byte.is_ascii_uppercase()) {
+    let mut written = WRITTEN.into_iter();
+    let lower = || match name.bytes().any(|byte| byte.is_ascii_uppercase()) {
         true => Cow::Owned(name.to_ascii_lowercase()),
         false => Cow::Borrowed(name),
+    };
+    match names {
+        Names::AsSent => Cow::Borrowed(name),
+        Names::LowerCase => lower(),
+        Names::OfHttpApi => match written.find(|known| known.eq_ignore_ascii_case(name)) {
+            Some(known) => Cow::Borrowed(known),
+            None => lower(),
+        },
     }
 }

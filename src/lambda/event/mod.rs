@@ -141,6 +141,31 @@ fn staged_path<'a>(request: &Request<'a>) -> Cow<'a, str> {
     }
 }
 
+/// The same as HTTP APIs tell it: percent-decoded, as recorded. A slash stays encoded, where the
+/// route allows one at all: it would make another path of it.
+fn decoded_path<'a>(request: &Request<'a>) -> Cow<'a, str> {
+    let path = staged_path(request);
+    let Some(at) = path.find('%') else {
+        return path;
+    };
+    let mut out = path[..at].to_owned();
+    let mut rest = &path[at..];
+    while let Some(at) = find_slash(rest) {
+        out += &query::percent_decoded(&rest[..at]);
+        out += &rest[at..at + SLASH.len()];
+        rest = &rest[at + SLASH.len()..];
+    }
+    out += &query::percent_decoded(rest);
+    Cow::Owned(out)
+}
+
+const SLASH: &str = "%2F";
+
+fn find_slash(path: &str) -> Option<usize> {
+    let is_slash = |three: &[u8]| three.eq_ignore_ascii_case(SLASH.as_bytes());
+    path.as_bytes().windows(SLASH.len()).position(is_slash)
+}
+
 /// The first label of a host.
 fn domain_prefix<'a>(request: &Request<'a>) -> &'a str {
     request.host.split('.').next().unwrap_or_default()

@@ -14,7 +14,7 @@ use super::body::{self, Absent, Content};
 use super::context::{Api, RequestContext};
 use super::fields::{self, Dropped, NONE, Names, OF_REST};
 use super::pairs::{All, Last, Pairs};
-use super::{TooLarge, alone, query, staged_path, whole};
+use super::{TooLarge, alone, decoded_path, query, whole};
 
 /// A function of a REST API is told of a request.
 pub(super) fn encode_rest(
@@ -93,8 +93,8 @@ impl<'a> Parts<'a> {
 
     fn of_v1(request: &'a Request<'_>) -> Self {
         Self {
-            path: staged_path(request),
-            fields: fields::of(request, Names::LowerCase, NONE),
+            path: decoded_path(request),
+            fields: fields::of(request, Names::OfHttpApi, NONE),
             query: query::decoded(request.query),
             parameters: decoded_parameters(request),
         }

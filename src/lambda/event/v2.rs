@@ -15,7 +15,7 @@ use super::certificate::{self, ClientCert};
 use super::fields::{self, COOKIES, Names};
 use super::pairs::{Joined, Last, Pairs};
 use super::proxy::{Variables, decoded_parameters};
-use super::{TooLarge, alone, domain_prefix, query, request_time, staged_path, whole};
+use super::{TooLarge, alone, decoded_path, domain_prefix, query, request_time, whole};
 
 /// A function is told of a request.
 pub(super) fn encode(
@@ -54,7 +54,7 @@ impl<'a> Parts<'a> {
     fn of(request: &'a Request<'_>) -> Self {
         Self {
             route_key: format!("{} {}", request.route_method, request.resource),
-            path: staged_path(request),
+            path: decoded_path(request),
             cookies: fields::cookies(request),
             fields: fields::of(request, Names::LowerCase, COOKIES),
             query: query::decoded(request.query),

@@ -17,6 +17,7 @@ use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
 use crate::config::{self, Config, IntegrationKind, Invocation};
+use crate::lambda::verdict;
 use crate::problem::Problems;
 use crate::refusal::FunctionFailure;
 
@@ -62,6 +63,8 @@ struct Settings {
     invocation: Invocation,
     /// The longest silence.
     idle_timeout: Option<Duration>,
+    /// The largest answer that is not streamed.
+    max_answer_bytes: u64,
 }
 
 /// How a function's invocations have gone.
@@ -153,6 +156,9 @@ impl Functions {
     }
 }
 
+/// What Lambda gives over its round number ("Lambda quotas": 6,291,556 bytes).
+const SPARE: u64 = 100;
+
 /// The functions that a configuration names.
 fn wanted(config: &Config) -> impl Iterator<Item = (Kind, &str, Settings)> {
     let integrations = config.integrations.iter().filter_map(|integration| {
@@ -164,6 +170,7 @@ fn wanted(config: &Config) -> impl Iterator<Item = (Kind, &str, Settings)> {
             function: lambda.function.clone(),
             invocation: lambda.invocation,
             idle_timeout: streams.then_some(lambda.idle_timeout),
+            max_answer_bytes: lambda.function.max_payload_bytes + SPARE,
         };
         Some((Kind::Integration, integration.name.as_str(), settings))
     });
@@ -172,6 +179,7 @@ fn wanted(config: &Config) -> impl Iterator<Item = (Kind, &str, Settings)> {
             function: authorizer.function.clone(),
             invocation: Invocation::RequestResponse,
             idle_timeout: None,
+            max_answer_bytes: verdict::MAX_BYTES,
         };
         (Kind::Authorizer, authorizer.name.as_str(), settings)
     });
@@ -290,10 +298,8 @@ impl Function {
 
 impl Settings {
     fn limits(&self) -> invoked::Limits {
-        /// What Lambda gives over its round number ("Lambda quotas": 6,291,556 bytes).
-        const SPARE: u64 = 100;
         invoked::Limits {
-            max_answer_bytes: self.function.max_payload_bytes + SPARE,
+            max_answer_bytes: self.max_answer_bytes,
             idle_timeout: self.idle_timeout,
             streams: self.invocation == Invocation::ResponseStream,
         }
@@ -331,6 +337,7 @@ mod tests {
             },
             invocation,
             idle_timeout: None,
+            max_answer_bytes: 1024,
         }
     }
 

@@ -50,6 +50,8 @@ pub enum Allowed {
     },
 }
 
+/// The longest answer of an authorizer, in bytes.
+pub(super) const MAX_BYTES: u64 = 64 * 1024;
 /// The longest context, written as JSON.
 const MAX_CONTEXT: usize = 16 * 1024;
 /// A key that API Gateway keeps for the claims of a token.

@@ -9,12 +9,11 @@ use serde_json::{Map, Value};
 
 use crate::lambda::answer::Malformed;
 
-/// The longest answer of an authorizer.
-const MAX_BYTES: usize = 64 * 1024;
+use super::MAX_BYTES;
 
 /// Reads one value.
 pub(super) fn read(payload: &[u8]) -> Result<Value, Malformed> {
-    if payload.len() > MAX_BYTES {
+    if payload.len() as u64 > MAX_BYTES {
         return Err(Malformed("it is larger than 64 KiB"));
     }
     let value = serde_json::from_slice(payload).map(|Strict(value)| value);

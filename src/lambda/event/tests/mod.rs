@@ -7,7 +7,9 @@
 //! `test_lambda_aws_proxy_integration` (nulls, names as sent, queries decoded and paths not, the
 //! last of several values, no `Content-Length`), Powertools for AWS Lambda (TypeScript), issue
 //! 2624 (authorizers are told empty objects, `Content-Length` and no body; `lambda` is `null`),
-//! and `events/testdata` of aws-lambda-go (load balancers, requests without a body in 2.0).
+//! `events/testdata` of aws-lambda-go (load balancers, requests without a body in 2.0),
+//! fastify/aws-lambda-fastify, issue 169 (HTTP APIs decode the path), and
+//! milliHQ/terraform-aws-next-js, issue 31 (which names of fields format 1.0 writes with capitals).
 
 mod arbitrary;
 mod requests;
@@ -70,6 +72,25 @@ fn a_request_with_everything_is_told_in_every_form() {
         let got = told(format, &request, FULL_BODY.as_bytes());
         assert_eq!(got, parsed(want), "{format:?}");
     }
+}
+
+#[test]
+fn an_http_api_tells_a_path_decoded_but_for_its_slashes() {
+    let stage = Stage::default();
+    let mut request = bare(&stage);
+    request.path = "/a%20b/%2fc%2Fd/%e4/%25";
+    for (format, pointer) in [
+        (V1, "/path"),
+        (V1, "/requestContext/path"),
+        (V2, "/rawPath"),
+        (V2, "/requestContext/http/path"),
+    ] {
+        let told = told(format, &request, b"");
+        let path = told.pointer(pointer).and_then(Value::as_str);
+        assert_eq!(path, Some("/a b/%2fc%2Fd/\u{fffd}/%"), "{pointer}");
+    }
+    let told = told(Rest, &request, b"");
+    assert_eq!(told["path"], request.path);
 }
 
 #[test]
