@@ -1,10 +1,8 @@
 //! What was said once, and for whom and how long it holds.
 
-use std::thread;
-
 use serde_json::json;
 
-use crate::harness::lambda::Gate;
+use crate::harness::lambda::{Gate, LISTENER};
 use crate::harness::wait_for;
 
 use super::*;
@@ -77,6 +75,28 @@ fn a_policy_that_is_kept_is_judged_for_every_route() {
     assert_eq!(scene.count("token"), 1);
 }
 
+/// Most authorizers hand back the name that they were given.
+#[test]
+fn a_policy_for_what_was_asked_allows_just_that_however_it_is_written() {
+    let scene = Scene::of(vec![asked_as("token")], |places| {
+        places.guarded("token", TOKEN)
+    });
+    for (number, target) in [
+        "/a", "/a/", "/a%20b", "/%61", "/a;b=1", "/a*", "/%3F", "/%2a/",
+    ]
+    .iter()
+    .enumerate()
+    {
+        let fields = bearer(&format!("allow-method#{number}"));
+        let answer = scene.get(&format!("/token{target}?x"), &fields);
+        assert_eq!(
+            (answer.status, scene.count("token")),
+            (200, number + 1),
+            "{target}"
+        );
+    }
+}
+
 /// Sends requests of one identity at once, each on a connection of its own.
 fn all_at_once(scene: &Scene, count: usize, fields: &str) -> Vec<Client> {
     let clients = (0..count).map(|number| {
@@ -102,7 +122,7 @@ fn requests_that_come_while_it_is_asked_wait_for_the_same_answer() {
         places.guarded("token", TOKEN)
     });
     let gate = Gate::new();
-    let fields = bearer(&format!("slow:{}", gate.address()));
+    let fields = bearer(&format!("slow-allow:{}", gate.address()));
     let clients = all_at_once(&scene, 8, &fields);
     let waiting = gate.reached();
     under_way(&scene, 8);
@@ -111,4 +131,84 @@ fn requests_that_come_while_it_is_asked_wait_for_the_same_answer() {
         assert_eq!(client.answer().unwrap().status, 200);
     }
     assert_eq!(scene.count("token"), 1);
+}
+
+/// One after the other would wait, each as long as the function is let.
+#[test]
+fn requests_that_come_while_it_is_asked_fail_with_it_and_the_next_one_asks_again() {
+    let scene = Scene::of(vec![asked_as("token")], |places| {
+        places.guarded("token", TOKEN)
+    });
+    let gate = Gate::new();
+    let fields = bearer(&format!("slow-crash:{}", gate.address()));
+    let clients = all_at_once(&scene, 8, &fields);
+    let waiting = gate.reached();
+    under_way(&scene, 8);
+    waiting.let_go();
+    for mut client in clients {
+        assert_eq!(client.answer().unwrap().code(), "authorizer_failed");
+    }
+    assert_eq!(scene.count("token"), 1);
+    let mut next = all_at_once(&scene, 1, &fields);
+    gate.reached().let_go();
+    assert_eq!(next[0].answer().unwrap().status, 500);
+    assert_eq!(scene.count("token"), 2);
+    assert_eq!(scene.upstream.seen(), "");
+}
+
+/// A question goes on to its end: what is said is good for the next request.
+#[test]
+fn those_who_wait_are_answered_when_the_one_who_asked_has_left() {
+    let scene = Scene::of(vec![asked_as("token")], |places| {
+        places.guarded("token", TOKEN)
+    });
+    let gate = Gate::new();
+    let fields = bearer(&format!("slow-allow:{}", gate.address()));
+    let first = all_at_once(&scene, 1, &fields);
+    let waiting = gate.reached();
+    let others = all_at_once(&scene, 4, &fields);
+    under_way(&scene, 5);
+    drop(first);
+    waiting.let_go();
+    for mut client in others {
+        assert_eq!(client.answer().unwrap().status, 200);
+    }
+    assert_eq!(scene.count("token"), 1);
+}
+
+#[test]
+fn what_was_said_is_asked_again_when_it_does_not_hold_any_more() {
+    let scene = Scene::of(vec![asked_as("token")], |places| {
+        places.guarded("token", &format!("{TOKEN}\ncache_ttl_secs = 1"))
+    });
+    wait_for("the next question", || {
+        assert_eq!(scene.get("/token/x", &bearer("allow")).status, 200);
+        (scene.count("token") == 3).then_some(())
+    });
+}
+
+#[test]
+fn a_reload_keeps_what_an_authorizer_said_that_has_not_changed() {
+    let scene = Scene::of(vec![asked_as("token")], |places| {
+        places.guarded("token", TOKEN)
+    });
+    let ask = || scene.get("/token/x", &bearer("allow")).status;
+    let reload = |before: &str, keys: &str| {
+        let places = scene.places();
+        let guarded = places.guarded("token", &format!("{TOKEN}\n{keys}"));
+        let config = places.around(&format!("{before}{guarded}"));
+        assert!(scene.gateway.reload(&format!("{LISTENER}{config}")));
+    };
+    assert_eq!((ask(), scene.count("token")), (200, 1));
+    // It stands further down, and the policy and the route are others.
+    let more = "# A remark.\n[[consumer]]\nname = \"c\"\ncredentials = [\"CSTESTBILLING\"]\n";
+    reload(more, "");
+    assert_eq!((ask(), scene.count("token")), (200, 1));
+    for (round, keys) in ["cache_ttl_secs = 299", "timeout_ms = 9000", ""]
+        .iter()
+        .enumerate()
+    {
+        reload("", keys);
+        assert_eq!((ask(), scene.count("token")), (200, round + 2), "{keys}");
+    }
 }

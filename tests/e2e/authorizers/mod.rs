@@ -16,7 +16,7 @@ use tempfile::{TempDir, tempdir};
 
 use crate::harness::client::{Answer, Client};
 use crate::harness::gateway::Gateway;
-use crate::harness::lambda::{gateway, json, last_event};
+use crate::harness::lambda::{gateway, integration, json, last_event};
 use crate::harness::pki::Authority;
 use crate::harness::recorder::Recorder;
 
@@ -38,6 +38,7 @@ struct Scene {
     upstream: Recorder,
     lambda: LocalLambda,
     gateway: Gateway,
+    #[allow(dead_code)]
     authority: Authority,
     home: TempDir,
 }
@@ -168,7 +169,14 @@ fn named(handler: &str, name: &str) -> Function {
 
 /// The answer of an authorizer, as a line of the head that has `verbatim` give it.
 fn saying(answer: &serde_json::Value) -> String {
-    format!("Authorization: {answer}\r\n")
+    let mut text = String::new();
+    for letter in answer.to_string().chars() {
+        match letter {
+            ' '..='~' => text.push(letter),
+            other => text += &format!("\\u{:04x}", u32::from(other)),
+        }
+    }
+    format!("Authorization: {text}\r\n")
 }
 
 /// A policy's answer with these statements, each an effect and a resource.

@@ -148,7 +148,7 @@ fn a_function_that_cannot_be_asked_lets_nobody_pass() {
         all.concat() + &late
     });
     let gate = Gate::new();
-    let slow = format!("slow:{}", gate.address());
+    let slow = format!("slow-allow:{}", gate.address());
     for (name, result) in [
         ("throttled", "function_throttled"),
         ("denied", "function_denied"),
