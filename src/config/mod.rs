@@ -14,6 +14,7 @@ mod declared;
 mod endpoint;
 mod function;
 mod hash;
+mod identity_source;
 mod integration;
 mod lambda;
 mod listener;
@@ -152,6 +153,7 @@ fn read(mut root: Table<'_>) -> Config {
     let (policies, policy_names) = policy::read(&mut root, &mut known);
     policy::check_credentials(root.document(), &policies, &consumers);
     let (integrations, integration_names) = integration::read(&mut root, &base, &stage);
+    identity_source::check(root.document(), &authorizers, &integrations);
     let known = route::Known {
         policies: &policies,
         policy_names: &policy_names,
