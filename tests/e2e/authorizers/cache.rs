@@ -2,6 +2,7 @@
 
 use serde_json::json;
 
+use crate::harness::client::{Client2, tls};
 use crate::harness::lambda::{Gate, LISTENER};
 use crate::harness::wait_for;
 
@@ -51,6 +52,38 @@ fn values_that_read_the_same_together_are_two_identities() {
     assert_eq!(ask("c", "ab", &denying), 403);
     assert_eq!(ask("ab", "c", &denying), 200);
     assert_eq!(scene.count("two"), 3);
+}
+
+/// Which a request of HTTP/2 has in other places than one of HTTP/1.
+#[test]
+fn hosts_and_cookies_tell_callers_apart_in_every_version_of_http() {
+    let scene = Scene::of(vec![asked_as("crumbs")], |places| {
+        let sources = "identity_sources = [\"$request.header.Cookie\", \"$request.header.Host\"]";
+        let form = "type = \"request\"\npayload_format = \"2.0\"";
+        places.guarded("crumbs", &format!("{form}\n{sources}"))
+    });
+    let fields = bearer("allow") + "Cookie: a=1; b=2\r\n";
+    assert_eq!(scene.get("/crumbs/x", &fields).status, 200);
+    let told = last_event(&scene.lambda, "crumbs")["identitySource"].clone();
+    assert_eq!(told, json!(["a=1; b=2", "localhost"]));
+    let config = tls(scene.home.path(), None);
+    let mut client = Client2::tls(scene.gateway.address("public"), &config, "localhost");
+    let mut ask = |crumbs: &[&str]| {
+        let request = http::Request::get("https://localhost/crumbs/x");
+        let request = request.header("authorization", format!("Bearer allow{SECRET_PART}"));
+        let request = crumbs
+            .iter()
+            .fold(request, |all, one| all.header("cookie", *one));
+        client.ask(request).status
+    };
+    assert_eq!(ask(&["a=1", "b=2"]), 200);
+    assert_eq!(scene.count("crumbs"), 1);
+    assert_eq!(ask(&["a=1", "b=3"]), 200);
+    assert_eq!(scene.count("crumbs"), 2);
+    let told = last_event(&scene.lambda, "crumbs");
+    assert_eq!(told["identitySource"], json!(["a=1; b=3", "localhost"]));
+    assert_eq!(told["cookies"], json!(["a=1", "b=3"]));
+    assert_eq!(ask(&[]), 401);
 }
 
 /// What surprises at API Gateway too: a policy that names what was asked denies the rest.

@@ -38,7 +38,6 @@ struct Scene {
     upstream: Recorder,
     lambda: LocalLambda,
     gateway: Gateway,
-    #[allow(dead_code)]
     authority: Authority,
     home: TempDir,
 }

@@ -38,6 +38,7 @@ fn scene() -> Scene {
         let both = "all_of = [\"signature\", \"authorizer\"]";
         let either = "any_of = [\"signature\", \"authorizer\"]";
         let certified = "all_of = [\"certificate\", \"authorizer\"]";
+        let shown = "any_of = [\"certificate\", \"authorizer\"]";
         [
             consumers,
             places.authorizer("by", BY_TOKEN),
@@ -46,6 +47,7 @@ fn scene() -> Scene {
             demanding("once", both, "", UPSTREAM),
             demanding("billing", both, "consumers = [\"billing\"]", UPSTREAM),
             demanding("either", either, "", UPSTREAM),
+            demanding("shown", shown, "", UPSTREAM),
             demanding("told", both, "", "echo"),
             integration("echo", "echo", places.lambda, "payload_format = \"rest\""),
         ]
@@ -108,6 +110,30 @@ fn a_certificate_and_the_leave_of_an_authorizer_are_both_needed() {
         Some("billing")
     );
     assert_eq!(scene.upstream.field("x-known-as").as_deref(), Some("allow"));
+}
+
+#[test]
+fn with_any_of_those_whose_certificate_is_no_consumers_are_asked_about() {
+    let scene = scene();
+    let ask = |certificate: Option<&str>, word: &str| {
+        let config = tls(scene.home.path(), certificate);
+        let address = scene.gateway.address("public");
+        let mut client = Client::tls(address, &config, "localhost").unwrap();
+        let line = format!("X-Token: {}\r\n", token(word));
+        let head = format!("GET /shown/x HTTP/1.1\r\nHost: localhost\r\n{line}\r\n");
+        let answer = client.ask(&head);
+        (answer.status, scene.count("by"))
+    };
+    assert_eq!(ask(Some("billing"), "deny"), (200, 0));
+    let consumer = || scene.upstream.field("x-consumer");
+    assert_eq!(consumer().as_deref(), Some("billing"));
+    scene.upstream.forget();
+    assert_eq!(ask(Some("stranger"), "deny"), (403, 1));
+    assert_eq!(ask(None, "deny"), (403, 1));
+    assert_eq!(scene.upstream.seen(), "");
+    assert_eq!(ask(Some("stranger"), "allow"), (200, 2));
+    assert_eq!(ask(None, "allow"), (200, 2));
+    assert_eq!(consumer(), None);
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::harness::client::{Client2, tls};
+use crate::harness::client::tls;
 use crate::harness::lambda::post;
 
 use super::*;
@@ -215,34 +215,55 @@ fn without_a_cache_a_function_is_asked_about_every_request() {
     assert_eq!(scene.get("/each/x", "").status, 401);
 }
 
-/// Which a request of HTTP/2 has in other places than one of HTTP/1.
 #[test]
-fn hosts_and_cookies_tell_callers_apart_in_every_version_of_http() {
-    let scene = Scene::of(vec![asked_as("crumbs")], |places| {
-        let sources = "identity_sources = [\"$request.header.Cookie\", \"$request.header.Host\"]";
-        let form = "type = \"request\"\npayload_format = \"2.0\"";
-        places.guarded("crumbs", &format!("{form}\n{sources}"))
+fn a_function_is_told_of_the_callers_certificate() {
+    let scene = scene_of_all();
+    scene.authority.client("zoe", "spiffe://tests/zoe");
+    let config = tls(scene.home.path(), Some("zoe"));
+    for (name, place) in [
+        ("rest", "/requestContext/identity/clientCert/clientCertPem"),
+        ("v1", "/requestContext/identity/clientCert/clientCertPem"),
+        (
+            "v2",
+            "/requestContext/authentication/clientCert/clientCertPem",
+        ),
+    ] {
+        let address = scene.gateway.address("public");
+        let mut client = Client::tls(address, &config, "localhost").unwrap();
+        let head = format!(
+            "GET /{name}{TARGET} HTTP/1.1\r\nHost: localhost\r\n{}\r\n",
+            bearer("allow")
+        );
+        assert_eq!(client.ask(&head).status, 200, "{name}");
+        let event = last_event(&scene.lambda, name);
+        let told = event.pointer(place).and_then(Value::as_str).unwrap();
+        assert!(told.starts_with("-----BEGIN CERTIFICATE-----\n"), "{told}");
+    }
+}
+
+/// What is too much for one event is no matter of the others'.
+#[test]
+fn a_request_that_makes_too_large_an_event_is_not_asked_about() {
+    let scene = Scene::of(vec![asked_as("small")], |places| {
+        let form = "type = \"request\"\npayload_format = \"2.0\"\nmax_payload_bytes = 4096";
+        let source = "identity_sources = [\"$request.header.Authorization\"]";
+        places.guarded("small", &format!("{form}\n{source}"))
     });
-    let fields = bearer("allow") + "Cookie: a=1; b=2\r\n";
-    assert_eq!(scene.get("/crumbs/x", &fields).status, 200);
-    let told = last_event(&scene.lambda, "crumbs")["identitySource"].clone();
-    assert_eq!(told, json!(["a=1; b=2", "localhost"]));
-    let config = tls(scene.home.path(), None);
-    let mut client = Client2::tls(scene.gateway.address("public"), &config, "localhost");
-    let mut ask = |crumbs: &[&str]| {
-        let request = http::Request::get("https://localhost/crumbs/x");
-        let request = request.header("authorization", token("allow"));
-        let request = crumbs
-            .iter()
-            .fold(request, |all, one| all.header("cookie", *one));
-        client.ask(request).status
-    };
-    assert_eq!(ask(&["a=1", "b=2"]), 200);
-    assert_eq!(scene.count("crumbs"), 1);
-    assert_eq!(ask(&["a=1", "b=3"]), 200);
-    assert_eq!(scene.count("crumbs"), 2);
-    let told = last_event(&scene.lambda, "crumbs");
-    assert_eq!(told["identitySource"], json!(["a=1; b=3", "localhost"]));
-    assert_eq!(told["cookies"], json!(["a=1", "b=3"]));
-    assert_eq!(ask(&[]), 401);
+    let large = format!("{}X-Large: {}\r\n", bearer("allow"), "x".repeat(4096));
+    let answer = scene.get("/small/x", &large);
+    assert_eq!(
+        (answer.status, answer.code()),
+        (500, "authorizer_failed".to_owned())
+    );
+    assert_eq!(
+        (scene.count("small"), scene.upstream.seen()),
+        (0, String::new())
+    );
+    assert_eq!(scene.ended("small", "event_too_large"), 1.0);
+    let is = |line: &Value| line["detail"] == "event_too_large";
+    scene.gateway.logged("the reason", is);
+    assert_eq!(scene.get("/small/x", &bearer("allow")).status, 200);
+    // What is known need not be asked.
+    assert_eq!(scene.get("/small/x", &large).status, 200);
+    assert_eq!(scene.count("small"), 1);
 }

@@ -185,3 +185,54 @@ fn a_function_is_asked_about_requests_of_http_2() {
     assert_eq!(ask(Some("allow")), 200);
     assert_eq!(scene.count("token"), 2);
 }
+
+#[test]
+fn every_request_of_a_connection_is_judged_by_itself() {
+    let scene = token_scene();
+    let mut client = Client::plain(scene.gateway.address("plain"));
+    let head = |word: &str| {
+        let fields = bearer(word);
+        format!("GET /token/{word} HTTP/1.1\r\nHost: localhost\r\n{fields}\r\n")
+    };
+    for (word, status) in [
+        ("allow", 200),
+        ("deny", 403),
+        ("allow", 200),
+        ("crash", 500),
+        ("allow", 200),
+    ] {
+        let answer = client.ask(&head(word));
+        assert_eq!((answer.status, answer.closes()), (status, false), "{word}");
+    }
+    // They come together, and the second one does not profit from the first.
+    client
+        .send((head("allow") + &head("deny") + &head("allow")).as_bytes())
+        .unwrap();
+    for status in [200, 403, 200] {
+        assert_eq!(client.answer().unwrap().status, status);
+    }
+    let seen = scene.upstream.seen();
+    assert!(
+        !seen.contains("/token/deny") && !seen.contains("/token/crash"),
+        "{seen}"
+    );
+}
+
+/// Nobody is invited to send a body that goes nowhere.
+#[test]
+fn a_caller_who_waits_with_its_body_is_refused_before_it_sends_it() {
+    let scene = token_scene();
+    for (word, first) in [("deny", 403), ("crash", 500), ("allow", 100)] {
+        let fields = bearer(word);
+        let head = format!(
+            "POST /token/x HTTP/1.1\r\nHost: localhost\r\nExpect: 100-continue\r\nContent-Length: 100000\r\n{fields}\r\n"
+        );
+        let mut client = Client::plain(scene.gateway.address("plain"));
+        client.send(head.as_bytes()).unwrap();
+        assert_eq!(client.interim().unwrap(), first, "{word}");
+        if first == 100 {
+            client.send(&[b'x'; 100_000]).unwrap();
+            assert_eq!(client.answer().unwrap().status, 200);
+        }
+    }
+}
