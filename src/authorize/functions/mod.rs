@@ -180,14 +180,13 @@ impl Asked {
         }
     }
 
-    /// Has the function say what it says of a request.
-    async fn invoke(
+    /// What the function is told.
+    fn event(
         &self,
         identity: &Identity,
         arn: &str,
         request: &lambda::Request<'_>,
-    ) -> Result<Verdict, Refusal> {
-        let failed = |failure: FunctionFailure| Refusal::AuthorizerFailed(failure.code());
+    ) -> Result<Vec<u8>, Refusal> {
         let settings = &self.settings;
         let event = match settings.form {
             AuthorizerForm::Token(_) => lambda::authorizer_token(identity.token(), arn),
@@ -202,6 +201,11 @@ impl Asked {
             self.function.refused(failure);
             return Err(failed(failure));
         }
+        Ok(event)
+    }
+
+    /// Has the function say what it says.
+    async fn invoke(&self, event: Vec<u8>) -> Result<Verdict, Refusal> {
         let invoked = self.function.invoke(event.into(), None).await;
         let reply = invoked.map_err(failed)?.whole(|_| Ok(())).await;
         let mut reply = reply.map_err(failed)?;
@@ -211,11 +215,15 @@ impl Asked {
         if reply.is_error {
             return Err(failed(FunctionFailure::Error));
         }
-        lambda::read_verdict(settings, &reply.payload).map_err(|why| {
+        lambda::read_verdict(&self.settings, &reply.payload).map_err(|why| {
             reply.failed(FunctionFailure::Malformed(why.0));
             Refusal::AuthorizerFailed(why.0)
         })
     }
+}
+
+fn failed(failure: FunctionFailure) -> Refusal {
+    Refusal::AuthorizerFailed(failure.code())
 }
 
 impl Inquiry {
@@ -234,7 +242,9 @@ impl Inquiry {
     ) -> Result<Told, Refusal> {
         let asked = &self.asked;
         let key = *self.identity.key();
-        let ask = || asked.invoke(&self.identity, &self.arn, request);
+        // One that is too large fails alone, and not those who ask at the same time.
+        let event = asked.event(&self.identity, &self.arn, request)?;
+        let ask = || asked.invoke(event);
         let said = match asked.settings.cache_ttl.is_zero() {
             true => Arc::new(ask().await?),
             false => {
