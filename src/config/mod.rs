@@ -14,6 +14,7 @@ mod declared;
 mod endpoint;
 mod function;
 mod hash;
+mod identity_source;
 mod integration;
 mod lambda;
 mod listener;
@@ -153,6 +154,7 @@ fn read(mut root: Table<'_>) -> Config {
     policy::check_credentials(root.document(), &policies, &consumers);
     let (integrations, integration_names) = integration::read(&mut root, &base, &stage);
     certificate_headers::check_contexts(root.document(), &authorizers, &integrations);
+    identity_source::check(root.document(), &authorizers, &integrations);
     let known = route::Known {
         policies: &policies,
         policy_names: &policy_names,

@@ -75,7 +75,8 @@ pub fn explain(snapshot: &Snapshot, call: &Call<'_>, showing: &Showing<'_>) -> E
         describe_certificate(&mut text, snapshot, vouched, showing.now);
     }
     describe_rule(&mut text, policy, vouched.as_ref(), showing.now);
-    let served = outcome(&mut text, snapshot, call, showing, vouched);
+    let leave = Leave::of(policy);
+    let served = outcome(&mut text, snapshot, call, showing, vouched, &leave);
     Explanation { text, served }
 }
 
@@ -119,6 +120,7 @@ fn outcome(
     call: &Call<'_>,
     showing: &Showing<'_>,
     vouched: Option<Vouched<'_>>,
+    leave: &Leave,
 ) -> bool {
     let now = showing.now;
     let certificate = match vouched {
@@ -149,6 +151,10 @@ fn outcome(
             let _ = writeln!(text, "outcome      served, as {consumer}");
             true
         }
+        Ok(Decision::Ask(question)) if question.stage().is_some() => {
+            let _ = writeln!(text, "outcome      served when {}", leave.needed);
+            true
+        }
         Ok(Decision::Ask(_)) => {
             let _ = writeln!(
                 text,
@@ -157,13 +163,26 @@ fn outcome(
             true
         }
         Ok(Decision::ReadBody { .. }) => {
-            let _ = writeln!(text, "outcome      served when the signature is right");
+            let _ = writeln!(
+                text,
+                "outcome      served when the signature is right{}",
+                leave.also
+            );
             true
         }
         Err(Refusal::SignatureRequired(_)) => {
             let _ = writeln!(
                 text,
-                "outcome      served when it is signed; unsigned: 401 signature_required"
+                "outcome      served when it is signed{}; unsigned: 401 signature_required",
+                leave.also
+            );
+            true
+        }
+        Err(Refusal::AuthorizerUnauthorized) => {
+            let _ = writeln!(
+                text,
+                "outcome      served when {}; without what it asks about: 401 authorizer_unauthorized",
+                leave.needed
             );
             true
         }
@@ -171,6 +190,27 @@ fn outcome(
             refused(text, &refusal);
             false
         }
+    }
+}
+
+/// What an authorizer must do, which only its function can say; empty when there is none.
+struct Leave {
+    needed: String,
+    /// The same, beside a signature that needs it.
+    also: String,
+}
+
+impl Leave {
+    fn of(policy: &Policy) -> Self {
+        let authorizer = policy.demand.authorizer();
+        let needed = authorizer.map_or_else(String::new, |name| {
+            format!("the function of authorizer {name} lets it pass")
+        });
+        let also = match &policy.demand {
+            Demand::AllOf(_) if !needed.is_empty() => format!(" and {needed}"),
+            _ => String::new(),
+        };
+        Self { needed, also }
     }
 }
 

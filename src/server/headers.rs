@@ -13,7 +13,7 @@ use pingora_core::{Error, ErrorType::InternalError, OrErr as _};
 use pingora_http::{RequestHeader, ResponseHeader};
 
 use crate::clock::UtcTime;
-use crate::field_name::{is_like, starts_like};
+use crate::field_name::{is_like, is_ours};
 use crate::identity::{Shown, Vouched};
 use crate::integration::{Told, Upstream};
 use crate::names::{ConsumerName, RequestId};
@@ -32,29 +32,12 @@ const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto")
 const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 const SECURITY_TOKEN: HeaderName = HeaderName::from_static("x-amz-security-token");
 
-/// What only the gateway says, in the spelling to which servers reduce names.
-const OURS: [&str; 13] = [
-    "client-cert",
-    "client-cert-chain",
-    "forwarded",
-    "x-client-cert",
-    "x-consumer",
-    "x-forwarded-client-cert",
-    "x-forwarded-for",
-    "x-forwarded-host",
-    "x-forwarded-port",
-    "x-forwarded-proto",
-    "x-original-forwarded-for",
-    "x-real-ip",
-    "x-request-id",
-];
 /// What describes AWS's chunks and no body.
 const OF_CHUNKS: [&str; 3] = [
     "x-amz-content-sha256",
     "x-amz-decoded-content-length",
     "x-amz-trailer",
 ];
-const OUR_FAMILIES: [&str; 2] = ["x-ssl-client-", "x-amzn-mtls-clientcert"];
 
 /// What is known of a request that is passed on.
 pub(super) struct Passenger<'a> {
@@ -292,12 +275,6 @@ fn remove_ours(head: &mut RequestHeader, told_names: &[&[HeaderName]]) {
     }
 }
 
-/// Whether only the gateway may say this, in any spelling.
-fn is_ours(name: &str) -> bool {
-    OURS.iter().any(|ours| is_like(name, ours))
-        || OUR_FAMILIES.iter().any(|start| starts_like(name, start))
-}
-
 /// What the upstream is to be told of the certificate that `connection` shows, on a request for
 /// `host`.
 ///
@@ -364,35 +341,4 @@ fn join_cookies(head: &mut RequestHeader) -> pingora_core::Result<()> {
     }
     let whole = crumbs.join(&b"; "[..]);
     head.insert_header("Cookie", whole)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::is_ours;
-
-    #[test]
-    fn every_spelling_of_our_names_is_ours() {
-        for name in [
-            "client-cert",
-            "Client_Cert",
-            "CLIENT.CERT",
-            "x-forwarded-for",
-            "X_Forwarded-For",
-            "x-ssl-client-verify",
-            "x.ssl_client.s-dn",
-            "X-Amzn-Mtls-Clientcert-Leaf",
-            "x-consumer",
-        ] {
-            assert!(is_ours(name), "{name}");
-        }
-        for name in [
-            "client-certificate",
-            "x-forwarded",
-            "x-consumer-group",
-            "accept",
-            "x-ssl",
-        ] {
-            assert!(!is_ours(name), "{name}");
-        }
-    }
 }

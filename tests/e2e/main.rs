@@ -7,6 +7,7 @@ mod harness;
 
 mod acme;
 mod authorities;
+mod authorizers;
 mod behind_api_gateway;
 mod bodies;
 mod callers;

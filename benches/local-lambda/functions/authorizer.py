@@ -6,8 +6,9 @@ true, false                 the simple answer of an HTTP API
 Unauthorized                the exception that API Gateway turns into a 401
 crash                       any other exception
 malformed, no-principal     what API Gateway refuses to take
-slow:HOST:PORT              allow, once the gate there opens
+slow-WORD:HOST:PORT         what the word says, once the gate there opens
 
+What follows a # tells callers apart and decides nothing.
 The context tells how often this process was asked, in each of the types that a context may hold.
 """
 import request
@@ -19,10 +20,10 @@ calls = 0
 def handler(event, context):
     global calls
     calls += 1
-    token = token_of(event)
-    if token.startswith('slow:'):
-        slow.wait_at(token.removeprefix('slow:'))
-        token = 'allow'
+    token = token_of(event).split('#')[0]
+    if token.startswith('slow-'):
+        token, gate = token.removeprefix('slow-').split(':', 1)
+        slow.wait_at(gate)
     if token in ('Unauthorized', 'crash'):
         raise Exception(token)
     if token == 'malformed':

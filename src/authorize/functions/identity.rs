@@ -3,6 +3,8 @@
 use std::net::IpAddr;
 
 use aws_lc_rs::digest::{Context, SHA256};
+use http::HeaderName;
+use http::header::{COOKIE, HOST};
 
 use crate::call::Call;
 use crate::config::{Authorizer, AuthorizerForm, ContextSource, IdentitySource, Stage};
@@ -86,7 +88,7 @@ fn value_of(
     call: &Call<'_>,
 ) -> Option<String> {
     match source {
-        IdentitySource::Header(name) => call.header(name).map(str::to_owned),
+        IdentitySource::Header(name) => field(name, call),
         IdentitySource::Query(name) => {
             let value = lambda::parameter(call.query(), name)?;
             Some(value.into_owned())
@@ -99,6 +101,20 @@ fn value_of(
             ContextSource::Host => Some(call.host().to_ascii_lowercase()),
             ContextSource::SourceIp => caller.address.as_ref().map(IpAddr::to_string),
         },
+    }
+}
+
+/// The value of a field. In HTTP/2 a cookie may come in crumbs, and the host stands elsewhere
+/// (RFC 9113 §8.2.3 and §8.3.1).
+fn field(name: &HeaderName, call: &Call<'_>) -> Option<String> {
+    match *name {
+        COOKIE => {
+            let crumbs = call.headers().get_all(COOKIE).iter();
+            let crumbs = crumbs.map(|crumb| crumb.to_str().ok());
+            Some(crumbs.collect::<Option<Vec<&str>>>()?.join("; "))
+        }
+        HOST => Some(call.authority().to_owned()),
+        _ => call.header(name).map(str::to_owned),
     }
 }
 

@@ -1,6 +1,7 @@
-//! What a function said, kept as long as it holds: asked once for all who ask the same at once.
+//! What a function said, kept as long as it holds: asked once for all who ask the same at once,
+//! to all of whom the same comes of it. Of a failure nothing is kept.
 //! Bounded, since strangers choose what it is asked about; those whom it denies everything make
-//! room first. Outlives snapshots.
+//! room first, then those of whom it was asked first. Outlives snapshots.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -17,15 +18,18 @@ pub(super) struct Known(Mutex<HashMap<[u8; 32], Entry>>);
 
 struct Entry {
     until: UtcTime,
-    answer: Arc<OnceCell<Arc<Verdict>>>,
+    answer: Arc<Answer>,
 }
+
+type Answer = OnceCell<Result<Arc<Verdict>, Refusal>>;
 
 const MAX_KNOWN: usize = 4096;
 
 impl Entry {
     fn is_worth_keeping(&self) -> bool {
         match self.answer.get() {
-            Some(verdict) => verdict.allows_anything(),
+            Some(Ok(verdict)) => verdict.allows_anything(),
+            Some(Err(_)) => false,
             // Somebody asks, or all who did have left.
             None => Arc::strong_count(&self.answer) > 1,
         }
@@ -37,13 +41,14 @@ impl Known {
     pub(super) fn find(&self, key: &[u8; 32], now: UtcTime) -> Option<Arc<Verdict>> {
         let known = self.lock();
         let entry = known.get(key).filter(|entry| now < entry.until)?;
-        entry.answer.get().cloned()
+        entry.answer.get()?.clone().ok()
     }
 
     /// What is known, or what `ask` comes to, which then holds `until`.
     ///
     /// # Errors
-    /// Those of `ask`, of which nothing is kept.
+    /// Those of `ask`, which are those of all who have waited for it: one after the other would
+    /// wait for a function that does not answer as long as it is let.
     pub(super) async fn find_or_ask<F>(
         &self,
         key: [u8; 32],
@@ -54,53 +59,153 @@ impl Known {
     where
         F: Future<Output = Result<Verdict, Refusal>>,
     {
-        let Some(answer) = self.slot(key, now, until) else {
-            // There is no room to keep it.
-            return Ok(Arc::new(ask().await?));
-        };
-        let asked = answer.get_or_try_init(|| async { Ok(Arc::new(ask().await?)) });
-        let asked = asked.await.cloned();
+        let answer = self.slot(key, now, until);
+        let asked = answer.get_or_init(|| async { ask().await.map(Arc::new) });
+        let asked = asked.await.clone();
         if asked.is_err() {
             self.forget(&key, &answer);
         }
         asked
     }
 
-    fn slot(
-        &self,
-        key: [u8; 32],
-        now: UtcTime,
-        until: UtcTime,
-    ) -> Option<Arc<OnceCell<Arc<Verdict>>>> {
+    fn slot(&self, key: [u8; 32], now: UtcTime, until: UtcTime) -> Arc<Answer> {
         let mut known = self.lock();
         if known.len() >= MAX_KNOWN && !known.contains_key(&key) {
-            known.retain(|_, entry| now < entry.until && entry.is_worth_keeping());
-            if known.len() >= MAX_KNOWN {
-                return None;
-            }
+            make_room(&mut known, now);
         }
         let fresh = || Entry {
             until,
             answer: Arc::default(),
         };
         let entry = known.entry(key).or_insert_with(fresh);
-        if now >= entry.until {
+        let has_failed = matches!(entry.answer.get(), Some(Err(_)));
+        if now >= entry.until || has_failed {
             *entry = fresh();
         }
-        Some(entry.answer.clone())
+        entry.answer.clone()
     }
 
-    fn forget(&self, key: &[u8; 32], answer: &Arc<OnceCell<Arc<Verdict>>>) {
+    fn forget(&self, key: &[u8; 32], answer: &Arc<Answer>) {
         let mut known = self.lock();
-        let same = known
-            .get(key)
-            .is_some_and(|entry| Arc::ptr_eq(&entry.answer, answer));
-        if same && !answer.initialized() {
+        let mut same = known.get(key).into_iter();
+        if same.any(|entry| Arc::ptr_eq(&entry.answer, answer)) {
             known.remove(key);
         }
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<[u8; 32], Entry>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Leaves room for many at once, since all of them must be looked at.
+fn make_room(known: &mut HashMap<[u8; 32], Entry>, now: UtcTime) {
+    const KEPT: usize = MAX_KNOWN / 8 * 7;
+    known.retain(|_, entry| now < entry.until && entry.is_worth_keeping());
+    let too_many = known.len().saturating_sub(KEPT);
+    if too_many == 0 {
+        return;
+    }
+    let mut ends: Vec<UtcTime> = known.values().map(|entry| entry.until).collect();
+    let (before, last, _) = ends.select_nth_unstable(too_many - 1);
+    // Of those that end in the same second, as many as must.
+    let mut at_last = 1 + before.iter().filter(|end| *end == last).count();
+    known.retain(|_, entry| {
+        let goes_at_last = entry.until == *last && at_last > 0;
+        at_last -= usize::from(goes_at_last);
+        entry.until >= *last && !goes_at_last
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::names::AuthorizerName;
+    use crate::{config, lambda};
+
+    /// An answer that allows or denies everything.
+    fn saying(is_authorized: bool) -> Verdict {
+        let authorizer = config::Authorizer {
+            name: AuthorizerName::new("a"),
+            function: config::Function {
+                name: "f".to_owned(),
+                qualifier: None,
+                region: "us-east-1".to_owned(),
+                endpoint: None,
+                connect_timeout: Duration::from_secs(1),
+                timeout: None,
+                max_concurrency: 1,
+                max_payload_bytes: 1024,
+                line: 0,
+            },
+            form: config::AuthorizerForm::Request,
+            payload_format: config::PayloadFormat::V2,
+            simple_responses: true,
+            identity_sources: Vec::new(),
+            cache_ttl: Duration::from_secs(1),
+            context_headers: Vec::new(),
+            line: 0,
+        };
+        let answer = format!("{{\"isAuthorized\": {is_authorized}}}");
+        lambda::read_verdict(&authorizer, answer.as_bytes()).expect("an answer")
+    }
+
+    fn key(number: usize) -> [u8; 32] {
+        let mut key = [0; 32];
+        key[..8].copy_from_slice(&number.to_be_bytes());
+        key
+    }
+
+    #[tokio::test]
+    async fn the_denied_make_room_first_and_then_those_of_whom_it_was_asked_first() {
+        let (known, now) = (Known::default(), UtcTime::now());
+        let (allowing, denying) = (saying(true), saying(false));
+        let learn = async |number: usize, verdict: &Verdict| {
+            let until = now.plus(Duration::from_secs(1000 + number as u64 / 100));
+            let said = known.find_or_ask(key(number), now, until, || async { Ok(verdict.clone()) });
+            said.await.expect("an answer");
+        };
+        let is_known = |number: usize| known.find(&key(number), now).is_some();
+        for number in 0..MAX_KNOWN {
+            let verdict = if number % 4 == 0 { &denying } else { &allowing };
+            learn(number, verdict).await;
+        }
+        assert!((0..MAX_KNOWN).all(is_known));
+        learn(MAX_KNOWN, &allowing).await;
+        assert!(
+            (0..=MAX_KNOWN)
+                .all(|number| is_known(number) == (number % 4 != 0 || number == MAX_KNOWN))
+        );
+        for number in MAX_KNOWN..2 * MAX_KNOWN {
+            learn(number, &allowing).await;
+            assert!(is_known(number));
+        }
+        let count = known.lock().len();
+        assert!((MAX_KNOWN / 8 * 7..=MAX_KNOWN).contains(&count), "{count}");
+        assert!(!(0..MAX_KNOWN / 2).any(is_known));
+        assert!((MAX_KNOWN + MAX_KNOWN / 2..2 * MAX_KNOWN).all(is_known));
+    }
+
+    const FAILED: Refusal = Refusal::AuthorizerFailed("on purpose");
+
+    #[tokio::test]
+    async fn when_the_one_who_asks_leaves_another_asks() {
+        let (known, now) = (Known::default(), UtcTime::now());
+        let until = now.plus(Duration::from_secs(3600));
+        let pending = || std::future::pending::<Result<Verdict, Refusal>>();
+        let mut first = Box::pin(known.find_or_ask([0; 32], now, until, pending));
+        let second = known.find_or_ask([0; 32], now, until, || async { Err(FAILED) });
+        let mut second = Box::pin(second);
+        tokio::select! {
+            biased;
+            _ = &mut first => unreachable!("it is pending"),
+            _ = &mut second => unreachable!("it waits"),
+            () = std::future::ready(()) => {}
+        }
+        drop(first);
+        assert_eq!(second.await.err(), Some(FAILED));
+        assert!(known.lock().is_empty());
     }
 }

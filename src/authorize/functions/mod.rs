@@ -14,7 +14,6 @@ use crate::clock::UtcTime;
 use crate::config::{self, AuthorizerForm, Config, PayloadFormat, Policy, Stage};
 use crate::identity::Caller;
 use crate::lambda::{self, Allowed, Function, Functions, Verdict};
-use crate::pattern::decoded;
 use crate::refusal::{Api, FunctionFailure, Refusal};
 use crate::route::Hit;
 use crate::signature::Evidence;
@@ -36,7 +35,7 @@ struct Asked {
     settings: config::Authorizer,
     stage: Stage,
     function: Arc<Function>,
-    known: Known,
+    known: Arc<Known>,
 }
 
 /// How a call stands with the function of its policy.
@@ -85,20 +84,15 @@ impl AskedFunctions {
         let all = config.authorizers.iter().map(|settings| {
             let function = functions.of_authorizer(settings.name.as_str());
             let function = function.expect("every authorizer has its function");
-            let same = |one: &&&Arc<Asked>| {
-                one.settings == *settings
-                    && one.stage == config.stage
-                    && Arc::ptr_eq(&one.function, function)
-            };
-            match before.iter().find(same) {
-                Some(same) => (*same).clone(),
-                None => Arc::new(Asked {
-                    settings: settings.clone(),
-                    stage: config.stage.clone(),
-                    function: function.clone(),
-                    known: Known::default(),
-                }),
-            }
+            let settings = without_lines(settings);
+            let mut before = before.iter();
+            let same = before.find(|one| one.settings == settings && one.stage == config.stage);
+            Arc::new(Asked {
+                settings,
+                stage: config.stage.clone(),
+                function: function.clone(),
+                known: same.map_or_else(Arc::default, |same| same.known.clone()),
+            })
         });
         let all: Vec<Arc<Asked>> = all.collect();
         let of_route = policies.iter().map(|policy| {
@@ -153,6 +147,13 @@ impl AskedFunctions {
     }
 }
 
+/// An authorizer that has only moved in its file is the same.
+fn without_lines(settings: &config::Authorizer) -> config::Authorizer {
+    let mut settings = settings.clone();
+    (settings.line, settings.function.line) = (0, 0);
+    settings
+}
+
 impl Asked {
     fn arn(&self, method: &str, path: &str) -> Result<String, Refusal> {
         let region = self.function.region();
@@ -162,16 +163,11 @@ impl Asked {
         ))
     }
 
-    /// What is said of every spelling of the path: the server behind takes them for the same, so
-    /// that what is denied under one is not allowed under another.
+    /// What is said of a path. It is allowed as it is written, and denied in every spelling.
     fn judge(&self, said: &Verdict, method: &str, path: &str) -> Result<Arc<Leave>, Refusal> {
-        let plain = path.strip_suffix('/').unwrap_or(path);
-        let plain = String::from_utf8_lossy(&decoded(plain)).into_owned();
-        for spelling in [path, &plain] {
-            if let Allowed::Denied { explicit } = said.allows(&self.arn(method, spelling)?) {
-                let api = self.api();
-                return Err(Refusal::AuthorizerDenied { explicit, api });
-            }
+        if let Allowed::Denied { explicit } = said.allows(&self.arn(method, path)?) {
+            let api = self.api();
+            return Err(Refusal::AuthorizerDenied { explicit, api });
         }
         let leave = Leave::new(said.context(), &self.settings.context_headers)?;
         Ok(Arc::new(leave))
@@ -184,14 +180,13 @@ impl Asked {
         }
     }
 
-    /// Has the function say what it says of a request.
-    async fn invoke(
+    /// What the function is told.
+    fn event(
         &self,
         identity: &Identity,
         arn: &str,
         request: &lambda::Request<'_>,
-    ) -> Result<Verdict, Refusal> {
-        let failed = |failure: FunctionFailure| Refusal::AuthorizerFailed(failure.code());
+    ) -> Result<Vec<u8>, Refusal> {
         let settings = &self.settings;
         let event = match settings.form {
             AuthorizerForm::Token(_) => lambda::authorizer_token(identity.token(), arn),
@@ -206,6 +201,11 @@ impl Asked {
             self.function.refused(failure);
             return Err(failed(failure));
         }
+        Ok(event)
+    }
+
+    /// Has the function say what it says.
+    async fn invoke(&self, event: Vec<u8>) -> Result<Verdict, Refusal> {
         let invoked = self.function.invoke(event.into(), None).await;
         let reply = invoked.map_err(failed)?.whole(|_| Ok(())).await;
         let mut reply = reply.map_err(failed)?;
@@ -215,11 +215,15 @@ impl Asked {
         if reply.is_error {
             return Err(failed(FunctionFailure::Error));
         }
-        lambda::read_verdict(settings, &reply.payload).map_err(|why| {
+        lambda::read_verdict(&self.settings, &reply.payload).map_err(|why| {
             reply.failed(FunctionFailure::Malformed(why.0));
             Refusal::AuthorizerFailed(why.0)
         })
     }
+}
+
+fn failed(failure: FunctionFailure) -> Refusal {
+    Refusal::AuthorizerFailed(failure.code())
 }
 
 impl Inquiry {
@@ -238,7 +242,9 @@ impl Inquiry {
     ) -> Result<Told, Refusal> {
         let asked = &self.asked;
         let key = *self.identity.key();
-        let ask = || asked.invoke(&self.identity, &self.arn, request);
+        // One that is too large fails alone, and not those who ask at the same time.
+        let event = asked.event(&self.identity, &self.arn, request)?;
+        let ask = || asked.invoke(event);
         let said = match asked.settings.cache_ttl.is_zero() {
             true => Arc::new(ask().await?),
             false => {

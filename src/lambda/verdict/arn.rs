@@ -27,19 +27,46 @@ pub fn method_arn(region: &str, stage: &Stage, method: &str, path: &str) -> Opti
     (arn.len() <= MAX_ARN).then_some(arn)
 }
 
-/// The spellings that lead to the same route: as it is, percent-decoded, and each of them without
-/// the slashes at its end. The first one is the ARN itself.
+/// The spellings that lead to the same place: as it is, percent-decoded, as a server may read it
+/// that resolves paths, and each of them without the slashes at its end. The first one is the ARN
+/// itself.
 pub(super) fn spellings(arn: &str) -> Vec<Cow<'_, [u8]>> {
     let mut all = vec![Cow::Borrowed(arn.as_bytes())];
-    let mut add = |spelling: Cow<'_, [u8]>| {
-        if !all.contains(&spelling) {
-            all.push(Cow::Owned(spelling.into_owned()));
-        }
-    };
     let decoded = pattern::decoded(arn);
-    add(Cow::Borrowed(without_slashes(arn.as_bytes())));
-    add(Cow::Borrowed(without_slashes(&decoded)));
-    add(decoded);
+    let resolved = resolved(&decoded);
+    for spelling in [arn.as_bytes(), &decoded, &resolved] {
+        for spelling in [spelling, without_slashes(spelling)] {
+            if !all.iter().any(|known| **known == *spelling) {
+                all.push(Cow::Owned(spelling.to_vec()));
+            }
+        }
+    }
+    all
+}
+
+/// With the path as servers read it that resolve dot segments, take `\` for `/`, many slashes for
+/// one, and what stands behind a `;` for a parameter of its segment.
+fn resolved(arn: &[u8]) -> Vec<u8> {
+    /// API, stage and method.
+    const BEFORE_PATH: usize = 3;
+    let mut slashes = arn.iter().enumerate().filter(|(_, byte)| **byte == b'/');
+    let path = slashes
+        .nth(BEFORE_PATH - 1)
+        .map_or(arn.len(), |(at, _)| at + 1);
+    let (name, path) = arn.split_at(path);
+    let mut segments: Vec<&[u8]> = Vec::new();
+    for segment in path.split(|byte| b"/\\".contains(byte)) {
+        let segment = segment.split(|byte| *byte == b';').next();
+        match segment.unwrap_or_default() {
+            b"" | b"." => {}
+            b".." => drop(segments.pop()),
+            other => segments.push(other),
+        }
+    }
+    let mut all = [name, &segments.join(&b'/')].concat();
+    if path.ends_with(b"/") && !segments.is_empty() {
+        all.push(b'/');
+    }
     all
 }
 

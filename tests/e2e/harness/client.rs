@@ -230,21 +230,26 @@ impl Client2 {
 
     /// The status of the answer, and the refusal's code.
     pub fn get(&mut self, host: &str, path: &str) -> (u16, String) {
+        let answer = self.ask(http::Request::get(format!("https://{host}{path}")));
+        (answer.status, answer.code())
+    }
+
+    /// Sends a request without a body; of the answer's head, its status is told.
+    pub fn ask(&mut self, request: http::request::Builder) -> Answer {
         self.runtime.block_on(async {
-            let request = http::Request::get(format!("https://{host}{path}")).body(());
-            let sent = self.sender.send_request(request.expect("a request"), true);
+            let request = request.body(()).expect("a request");
+            let sent = self.sender.send_request(request, true);
             let answer = sent.expect("a stream").0.await.expect("an answer");
             let status = answer.status().as_u16();
             let (mut body, mut bytes) = (answer.into_body(), Vec::new());
             while let Some(piece) = body.data().await {
                 bytes.extend_from_slice(&piece.expect("a body"));
             }
-            let answer = Answer {
+            Answer {
                 status,
                 head: String::new(),
                 body: bytes,
-            };
-            (status, answer.code())
+            }
         })
     }
 }
