@@ -72,7 +72,6 @@ fn lambda(payload_format: PayloadFormat) -> Lambda {
         timeout: None,
         max_concurrency: 1,
         max_payload_bytes: 6 << 20,
-        line: 1,
     };
     Lambda {
         function,

@@ -40,7 +40,6 @@ fn lambda(choices: u8) -> Lambda {
             timeout: None,
             max_concurrency: 1,
             max_payload_bytes: 1 << 20,
-            line: 0,
         },
         invocation: Invocation::RequestResponse,
         payload_format: match choices & 3 {

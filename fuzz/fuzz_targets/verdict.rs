@@ -43,7 +43,6 @@ fn authorizer(payload_format: PayloadFormat, simple_responses: bool) -> Authoriz
             timeout: None,
             max_concurrency: 1,
             max_payload_bytes: 1 << 20,
-            line: 0,
         },
         form: AuthorizerForm::Request,
         payload_format,

@@ -5,7 +5,6 @@ use http::{HeaderName, HeaderValue};
 use serde_json::Value;
 
 use crate::lambda::Context;
-use crate::refusal::Refusal;
 
 /// The leave of an authorizer. Only a function's answer makes one.
 #[derive(Debug)]
@@ -21,8 +20,11 @@ impl Leave {
     ///
     /// # Errors
     /// A value is none that a field can hold.
-    pub(super) fn new(context: &Context, told: &[(HeaderName, String)]) -> Result<Self, Refusal> {
-        const UNFIT: Refusal = Refusal::AuthorizerFailed("a context value is no value of a field");
+    pub(super) fn new(
+        context: &Context,
+        told: &[(HeaderName, String)],
+    ) -> Result<Self, &'static str> {
+        const UNFIT: &str = "a context value is no value of a field";
         let mut fields = Vec::new();
         for (name, key) in told {
             let text = match (key.as_str(), context.values.get(key)) {

@@ -10,6 +10,7 @@ use crate::config::declared::Declared;
 use crate::config::function::{self, Defaults, Function, MAX_PAYLOAD};
 use crate::config::{PayloadFormat, Stage};
 use crate::document::{Placed, Table};
+use crate::field_name::is_ours;
 use crate::names::AuthorizerName;
 
 /// One authorizer.
@@ -324,7 +325,7 @@ fn read_context_headers(table: &mut Table<'_>) -> Vec<(HeaderName, String)> {
         let known = known.ok().filter(|known| is_own(known.as_str()));
         let problem = match known {
             None => "must be a header name that begins with \"x-\", without \"_\"",
-            Some(known) if is_reserved(known.as_str()) => {
+            Some(known) if is_reserved(known.as_str()) || is_ours(known.as_str()) => {
                 "has a meaning of its own; choose another name"
             }
             Some(known) if headers.iter().any(|(other, _)| *other == known) => {

@@ -27,8 +27,6 @@ pub struct Function {
     pub max_concurrency: usize,
     /// The largest event, and the largest answer that is not streamed, in bytes.
     pub max_payload_bytes: u64,
-    /// The line of the configuration that names it.
-    pub line: usize,
 }
 
 /// How large and how slow an invocation may be where the configuration does not say.
@@ -53,7 +51,6 @@ pub(super) fn read(table: &mut Table<'_>, stage: &Stage, defaults: &Defaults) ->
     let name = table
         .need("function", "write the name or the ARN of the function")
         .text("function");
-    let line = name.as_ref().map_or(table.line(), |name| name.line);
     let name = name.map(|name| read_name(table, stage, name));
     let name = name.unwrap_or_default();
     let connect = table.integer("connect_timeout_ms", 1..=60_000);
@@ -71,7 +68,6 @@ pub(super) fn read(table: &mut Table<'_>, stage: &Stage, defaults: &Defaults) ->
             .integer("max_payload_bytes", 1024..=defaults.max_payload_bytes)
             .unwrap_or(defaults.max_payload_bytes),
         name,
-        line,
     }
 }
 

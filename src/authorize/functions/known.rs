@@ -9,8 +9,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::OnceCell;
 
 use crate::clock::UtcTime;
-use crate::lambda::Verdict;
 use crate::refusal::Refusal;
+
+use super::Said;
 
 /// What one function said.
 #[derive(Default)]
@@ -21,14 +22,14 @@ struct Entry {
     answer: Arc<Answer>,
 }
 
-type Answer = OnceCell<Result<Arc<Verdict>, Refusal>>;
+type Answer = OnceCell<Result<Arc<Said>, Refusal>>;
 
 const MAX_KNOWN: usize = 4096;
 
 impl Entry {
     fn is_worth_keeping(&self) -> bool {
         match self.answer.get() {
-            Some(Ok(verdict)) => verdict.allows_anything(),
+            Some(Ok(said)) => said.verdict.allows_anything(),
             Some(Err(_)) => false,
             // Somebody asks, or all who did have left.
             None => Arc::strong_count(&self.answer) > 1,
@@ -38,7 +39,7 @@ impl Entry {
 
 impl Known {
     /// What the function said of an identity, if that still holds.
-    pub(super) fn find(&self, key: &[u8; 32], now: UtcTime) -> Option<Arc<Verdict>> {
+    pub(super) fn find(&self, key: &[u8; 32], now: UtcTime) -> Option<Arc<Said>> {
         let known = self.lock();
         let entry = known.get(key).filter(|entry| now < entry.until)?;
         entry.answer.get()?.clone().ok()
@@ -55,9 +56,9 @@ impl Known {
         now: UtcTime,
         until: UtcTime,
         ask: impl FnOnce() -> F,
-    ) -> Result<Arc<Verdict>, Refusal>
+    ) -> Result<Arc<Said>, Refusal>
     where
-        F: Future<Output = Result<Verdict, Refusal>>,
+        F: Future<Output = Result<Said, Refusal>>,
     {
         let answer = self.slot(key, now, until);
         let asked = answer.get_or_init(|| async { ask().await.map(Arc::new) });
@@ -126,7 +127,7 @@ mod tests {
     use crate::{config, lambda};
 
     /// An answer that allows or denies everything.
-    fn saying(is_authorized: bool) -> Verdict {
+    fn saying(is_authorized: bool) -> Said {
         let authorizer = config::Authorizer {
             name: AuthorizerName::new("a"),
             function: config::Function {
@@ -138,7 +139,6 @@ mod tests {
                 timeout: None,
                 max_concurrency: 1,
                 max_payload_bytes: 1024,
-                line: 0,
             },
             form: config::AuthorizerForm::Request,
             payload_format: config::PayloadFormat::V2,
@@ -149,7 +149,8 @@ mod tests {
             line: 0,
         };
         let answer = format!("{{\"isAuthorized\": {is_authorized}}}");
-        lambda::read_verdict(&authorizer, answer.as_bytes()).expect("an answer")
+        let verdict = lambda::read_verdict(&authorizer, answer.as_bytes());
+        Said::new(verdict.expect("an answer"), &[]).expect("nothing is told")
     }
 
     fn key(number: usize) -> [u8; 32] {
@@ -161,25 +162,25 @@ mod tests {
     #[tokio::test]
     async fn the_denied_make_room_first_and_then_those_of_whom_it_was_asked_first() {
         let (known, now) = (Known::default(), UtcTime::now());
-        let (allowing, denying) = (saying(true), saying(false));
-        let learn = async |number: usize, verdict: &Verdict| {
+        let learn = async |number: usize, is_authorized: bool| {
             let until = now.plus(Duration::from_secs(1000 + number as u64 / 100));
-            let said = known.find_or_ask(key(number), now, until, || async { Ok(verdict.clone()) });
+            let said = known.find_or_ask(key(number), now, until, || async {
+                Ok(saying(is_authorized))
+            });
             said.await.expect("an answer");
         };
         let is_known = |number: usize| known.find(&key(number), now).is_some();
         for number in 0..MAX_KNOWN {
-            let verdict = if number % 4 == 0 { &denying } else { &allowing };
-            learn(number, verdict).await;
+            learn(number, number % 4 != 0).await;
         }
         assert!((0..MAX_KNOWN).all(is_known));
-        learn(MAX_KNOWN, &allowing).await;
+        learn(MAX_KNOWN, true).await;
         assert!(
             (0..=MAX_KNOWN)
                 .all(|number| is_known(number) == (number % 4 != 0 || number == MAX_KNOWN))
         );
         for number in MAX_KNOWN..2 * MAX_KNOWN {
-            learn(number, &allowing).await;
+            learn(number, true).await;
             assert!(is_known(number));
         }
         let count = known.lock().len();
@@ -194,7 +195,7 @@ mod tests {
     async fn when_the_one_who_asks_leaves_another_asks() {
         let (known, now) = (Known::default(), UtcTime::now());
         let until = now.plus(Duration::from_secs(3600));
-        let pending = || std::future::pending::<Result<Verdict, Refusal>>();
+        let pending = || std::future::pending::<Result<Said, Refusal>>();
         let mut first = Box::pin(known.find_or_ask([0; 32], now, until, pending));
         let second = known.find_or_ask([0; 32], now, until, || async { Err(FAILED) });
         let mut second = Box::pin(second);

@@ -57,7 +57,14 @@ pub(super) struct Inquiry {
 pub(super) struct Told {
     asked: Arc<Asked>,
     key: [u8; 32],
-    said: Arc<Verdict>,
+    said: Arc<Said>,
+}
+
+/// What a function said.
+struct Said {
+    verdict: Verdict,
+    /// What comes of it where it allows.
+    leave: Arc<Leave>,
 }
 
 impl std::fmt::Debug for Inquiry {
@@ -84,7 +91,7 @@ impl AskedFunctions {
         let all = config.authorizers.iter().map(|settings| {
             let function = functions.of_authorizer(settings.name.as_str());
             let function = function.expect("every authorizer has its function");
-            let settings = without_lines(settings);
+            let settings = without_line(settings);
             let mut before = before.iter();
             let same = before.find(|one| one.settings == settings && one.stage == config.stage);
             Arc::new(Asked {
@@ -148,10 +155,11 @@ impl AskedFunctions {
 }
 
 /// An authorizer that has only moved in its file is the same.
-fn without_lines(settings: &config::Authorizer) -> config::Authorizer {
-    let mut settings = settings.clone();
-    (settings.line, settings.function.line) = (0, 0);
-    settings
+fn without_line(settings: &config::Authorizer) -> config::Authorizer {
+    config::Authorizer {
+        line: 0,
+        ..settings.clone()
+    }
 }
 
 impl Asked {
@@ -164,13 +172,12 @@ impl Asked {
     }
 
     /// What is said of a path. It is allowed as it is written, and denied in every spelling.
-    fn judge(&self, said: &Verdict, method: &str, path: &str) -> Result<Arc<Leave>, Refusal> {
-        if let Allowed::Denied { explicit } = said.allows(&self.arn(method, path)?) {
+    fn judge(&self, said: &Said, method: &str, path: &str) -> Result<Arc<Leave>, Refusal> {
+        if let Allowed::Denied { explicit } = said.verdict.allows(&self.arn(method, path)?) {
             let api = self.api();
             return Err(Refusal::AuthorizerDenied { explicit, api });
         }
-        let leave = Leave::new(said.context(), &self.settings.context_headers)?;
-        Ok(Arc::new(leave))
+        Ok(said.leave.clone())
     }
 
     fn api(&self) -> Api {
@@ -205,7 +212,7 @@ impl Asked {
     }
 
     /// Has the function say what it says.
-    async fn invoke(&self, event: Vec<u8>) -> Result<Verdict, Refusal> {
+    async fn invoke(&self, event: Vec<u8>) -> Result<Said, Refusal> {
         let invoked = self.function.invoke(event.into(), None).await;
         let reply = invoked.map_err(failed)?.whole(|_| Ok(())).await;
         let mut reply = reply.map_err(failed)?;
@@ -215,9 +222,23 @@ impl Asked {
         if reply.is_error {
             return Err(failed(FunctionFailure::Error));
         }
-        lambda::read_verdict(&self.settings, &reply.payload).map_err(|why| {
-            reply.failed(FunctionFailure::Malformed(why.0));
-            Refusal::AuthorizerFailed(why.0)
+        let verdict = lambda::read_verdict(&self.settings, &reply.payload).map_err(|why| why.0);
+        let said = verdict.and_then(|verdict| Said::new(verdict, &self.settings.context_headers));
+        said.map_err(|why| {
+            reply.failed(FunctionFailure::Malformed(why));
+            Refusal::AuthorizerFailed(why)
+        })
+    }
+}
+
+impl Said {
+    /// # Errors
+    /// Its context cannot be told in these fields.
+    fn new(verdict: Verdict, told: &[(HeaderName, String)]) -> Result<Self, &'static str> {
+        let leave = Leave::new(verdict.context(), told)?;
+        Ok(Self {
+            verdict,
+            leave: Arc::new(leave),
         })
     }
 }

@@ -87,8 +87,7 @@ impl Functions {
         let none = Self::default();
         let previous = previous.unwrap_or(&none);
         let mut all: Vec<Arc<Function>> = Vec::new();
-        for (kind, name, settings) in wanted(config) {
-            let line = settings.function.line;
+        for (kind, name, line, settings) in wanted(config) {
             let service = previous.service_for(&settings, &all);
             let service = service.map_or_else(
                 || Service::open(Place::of(&settings.function)).map(Arc::new),
@@ -159,8 +158,8 @@ impl Functions {
 /// What Lambda gives over its round number ("Lambda quotas": 6,291,556 bytes).
 const SPARE: u64 = 100;
 
-/// The functions that a configuration names.
-fn wanted(config: &Config) -> impl Iterator<Item = (Kind, &str, Settings)> {
+/// The functions that a configuration names, and the lines where it does.
+fn wanted(config: &Config) -> impl Iterator<Item = (Kind, &str, usize, Settings)> {
     let integrations = config.integrations.iter().filter_map(|integration| {
         let IntegrationKind::Lambda(lambda) = &integration.kind else {
             return None;
@@ -172,7 +171,8 @@ fn wanted(config: &Config) -> impl Iterator<Item = (Kind, &str, Settings)> {
             idle_timeout: streams.then_some(lambda.idle_timeout),
             max_answer_bytes: lambda.function.max_payload_bytes + SPARE,
         };
-        Some((Kind::Integration, integration.name.as_str(), settings))
+        let name = integration.name.as_str();
+        Some((Kind::Integration, name, integration.line, settings))
     });
     let authorizers = config.authorizers.iter().map(|authorizer| {
         let settings = Settings {
@@ -181,7 +181,8 @@ fn wanted(config: &Config) -> impl Iterator<Item = (Kind, &str, Settings)> {
             idle_timeout: None,
             max_answer_bytes: verdict::MAX_BYTES,
         };
-        (Kind::Authorizer, authorizer.name.as_str(), settings)
+        let name = authorizer.name.as_str();
+        (Kind::Authorizer, name, authorizer.line, settings)
     });
     integrations.chain(authorizers)
 }
@@ -333,7 +334,6 @@ mod tests {
                 timeout: None,
                 max_concurrency: 1,
                 max_payload_bytes: 1024,
-                line: 0,
             },
             invocation,
             idle_timeout: None,

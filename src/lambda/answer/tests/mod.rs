@@ -27,7 +27,6 @@ fn lambda(format: PayloadFormat, binary: &[&str]) -> Lambda {
             timeout: None,
             max_concurrency: 1,
             max_payload_bytes: 6 << 20,
-            line: 0,
         },
         invocation: Invocation::RequestResponse,
         payload_format: format,

@@ -22,7 +22,6 @@ pub(super) fn lambda(payload_format: PayloadFormat, max_payload_bytes: u64) -> L
         timeout: None,
         max_concurrency: 1,
         max_payload_bytes,
-        line: 1,
     };
     let group =
         "arn:aws:elasticloadbalancing:us-east-1:123456789012:targetgroup/lambda-target/abcdefg";
