@@ -120,7 +120,7 @@ fn an_http_api_tells_it_in_format_2_0() {
         assert_eq!(event["routeArn"], arn);
         assert_eq!(event["identitySource"], json!([token(word), "me"]));
         assert_eq!(event["routeKey"], format!("ANY /{name}/{{proxy+}}"));
-        assert_eq!(event["rawPath"], format!("/prod/{name}/orders/7%20a"));
+        assert_eq!(event["rawPath"], format!("/prod/{name}/orders/7 a"));
         assert_eq!(event["rawQueryString"], "who=me&x=1&x=2");
         assert_eq!(event["cookies"], json!(["c=1", "d=2"]));
         assert_eq!(event["headers"]["authorization"], token(word));
