@@ -5,7 +5,6 @@
 use std::time::Instant;
 
 use bytes::{Bytes, BytesMut};
-use pingora_http::RequestHeader;
 use pingora_proxy::Session;
 
 use crate::authorize::{Answers, Question};
@@ -21,7 +20,7 @@ use crate::signature::{BodyDuty, KnownBody};
 use crate::snapshot::Snapshot;
 
 use super::buffers::Held;
-use super::headers;
+use super::headers::{self, authority_of};
 use super::inbound;
 use super::outgoing;
 use super::request::Request;
@@ -329,13 +328,4 @@ async fn read_through(session: &mut Session, mut watch: BodyWatch) -> Result<(),
             return Ok(());
         }
     }
-}
-
-pub(super) fn authority_of(head: &RequestHeader) -> &str {
-    let host = || head.headers.get(http::header::HOST)?.to_str().ok();
-    head.uri
-        .authority()
-        .map(|authority| authority.as_str())
-        .or_else(host)
-        .unwrap_or_default()
 }

@@ -22,7 +22,6 @@ use crate::response::REQUEST_ID;
 use crate::signature::{self, BodyDuty};
 use crate::snapshot::Snapshot;
 
-use super::admission::authority_of;
 use super::connection::{Connection, ShownCertificate};
 use super::request::Request;
 
@@ -341,4 +340,11 @@ fn join_cookies(head: &mut RequestHeader) -> pingora_core::Result<()> {
     }
     let whole = crumbs.join(&b"; "[..]);
     head.insert_header("Cookie", whole)
+}
+
+/// The authority that a request is for, as it was sent.
+pub(super) fn authority_of(head: &RequestHeader) -> &str {
+    let host = || head.headers.get(HOST)?.to_str().ok();
+    let authority = head.uri.authority().map(|authority| authority.as_str());
+    authority.or_else(host).unwrap_or_default()
 }

@@ -19,10 +19,10 @@ use crate::integration::Answer;
 use crate::refusal::Refusal;
 use crate::response::{self, REQUEST_ID};
 
-use super::admission::{admit, authority_of};
+use super::admission::admit;
 use super::connection::Connection;
 use super::function;
-use super::headers;
+use super::headers::{self, authority_of};
 use super::inbound;
 use super::outgoing;
 use super::reply::{give_mock, refuse, send};

@@ -17,9 +17,8 @@ use crate::integration::Plan;
 use crate::lambda::{self, ClientCertificate};
 use crate::snapshot::Snapshot;
 
-use super::admission::authority_of;
 use super::connection::Connection;
-use super::headers;
+use super::headers::{self, authority_of};
 use super::request::Request;
 
 /// A request, made ready to be told.

@@ -18,9 +18,9 @@ use crate::function::{ServiceFailure, arn};
 use crate::http1::{self, Body, JSON, collect, text, whole};
 use crate::ledger::{Ending, Entry, Invocation, Kind};
 use crate::pool::Pool;
-use crate::sandbox::{Last, MAX_PAYLOAD_BYTES, Part, Work};
 use crate::stream::EventStream;
 use crate::target::Target;
+use crate::work::{Last, MAX_PAYLOAD_BYTES, Part, Work};
 
 const MAX_EVENT_BYTES: usize = 1024 * 1024;
 /// How much is read of what is refused anyway, so that its sender hears why.

@@ -16,6 +16,7 @@ mod runtime_api;
 mod sandbox;
 mod stream;
 mod target;
+mod work;
 
 use std::collections::HashMap;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};

@@ -10,7 +10,8 @@ use tokio::time::timeout;
 use crate::function::Function;
 use crate::ledger::Ledger;
 use crate::process::Processes;
-use crate::sandbox::{Last, Outcome, Part, Sandbox, Work};
+use crate::sandbox::Sandbox;
+use crate::work::{Last, Outcome, Part, Work};
 
 /// How many chunks may wait for a slow caller before the function waits too.
 const CHUNKS_AHEAD: usize = 4;

@@ -21,7 +21,7 @@ use crate::error::FunctionError;
 use crate::function::{Function, emulator};
 use crate::http1::collect;
 use crate::process::{Process, Processes};
-use crate::sandbox::{Last, MAX_PAYLOAD_BYTES, Outcome, Part, Work};
+use crate::work::{Last, MAX_PAYLOAD_BYTES, Outcome, Part, Work};
 
 /// Free ports are found before the emulator takes them; another program may be faster.
 const ATTEMPTS: usize = 3;

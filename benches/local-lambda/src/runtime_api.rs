@@ -20,7 +20,7 @@ use crate::error::FunctionError;
 use crate::function::Function;
 use crate::http1::{Body, collect, serve, text, whole};
 use crate::process::{Process, Processes};
-use crate::sandbox::{Last, Outcome, Part, Work};
+use crate::work::{Last, Outcome, Part, Work};
 
 /// The largest answer that is not streamed: that of AWS's emulator.
 const MAX_RESPONSE_BYTES: usize = 6_291_556;

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use tokio::sync::mpsc::Receiver;
 
 use crate::ledger::{Ending, Entry};
-use crate::sandbox::{Last, Part};
+use crate::work::{Last, Part};
 
 /// A body that takes parts and makes events of them. Dropped early, it was abandoned.
 pub(crate) struct EventStream {

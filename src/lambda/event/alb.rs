@@ -5,7 +5,7 @@
 use serde::Serialize;
 
 use crate::config::Lambda;
-use crate::lambda::Request;
+use crate::lambda::request::Request;
 
 use super::body::{self, Absent, Content};
 use super::fields::{self, NONE, Names};

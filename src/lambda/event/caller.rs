@@ -5,7 +5,7 @@ use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 use serde_json::Value;
 
-use crate::lambda::Request;
+use crate::lambda::request::Request;
 
 /// How the values of an authorizer are told.
 #[derive(Clone, Copy, PartialEq, Eq)]

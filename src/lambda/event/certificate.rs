@@ -5,7 +5,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::Serialize;
 
-use crate::lambda::ClientCertificate;
+use crate::lambda::request::ClientCertificate;
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use serde::Serialize;
 
 use crate::digest::{hex, sha256};
-use crate::lambda::Request;
+use crate::lambda::request::Request;
 
 use super::caller::{Caller, Values};
 use super::certificate::{self, ClientCert};

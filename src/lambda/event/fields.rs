@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::lambda::Request;
+use crate::lambda::request::Request;
 
 use super::pairs::Pairs;
 

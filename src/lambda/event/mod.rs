@@ -23,7 +23,7 @@ use serde::Serialize;
 
 use crate::clock::UtcTime;
 use crate::config::{Lambda, PayloadFormat};
-use crate::lambda::Request;
+use crate::lambda::request::Request;
 
 use body::Content;
 

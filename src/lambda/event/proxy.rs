@@ -8,7 +8,7 @@ use std::borrow::Cow;
 use serde::Serialize;
 
 use crate::config::Lambda;
-use crate::lambda::Request;
+use crate::lambda::request::Request;
 
 use super::body::{self, Absent, Content};
 use super::context::{Api, RequestContext};

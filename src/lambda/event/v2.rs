@@ -7,7 +7,7 @@ use std::net::IpAddr;
 use serde::Serialize;
 
 use crate::config::Lambda;
-use crate::lambda::Request;
+use crate::lambda::request::Request;
 
 use super::body::{self, Absent, Content};
 use super::caller::{Caller, Values};

@@ -16,8 +16,8 @@ use std::fmt;
 use serde_json::{Map, Value};
 
 use crate::config::{Authorizer, PayloadFormat};
-use crate::lambda::Context;
 use crate::lambda::answer::Malformed;
+use crate::lambda::request::Context;
 
 use policy::Policy;
 
