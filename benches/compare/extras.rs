@@ -1,0 +1,1 @@
+//! Figures that are none of requests a second.

@@ -1,0 +1,60 @@
+//! The closed loop, as the 2017 evaluation had it: every connection asks again as soon as it is
+//! answered.
+
+use std::cell::RefCell;
+use std::time::{Duration, Instant};
+
+use futures::future::join_all;
+
+use super::connection::Connection;
+use super::{Asked, Caller, Outcome};
+
+/// Until this much later an answer is waited for.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+pub(super) fn run(
+    caller: &Caller,
+    asked: Asked<'_>,
+    connections: usize,
+    time: Duration,
+    outcome: &mut Outcome,
+) {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
+    let runtime = runtime.expect("a runtime can be had");
+    let shared = RefCell::new(outcome);
+    runtime.block_on(async {
+        let mut all: Vec<Connection<'_>> =
+            (0..connections).map(|_| Connection::new(caller)).collect();
+        // Hands are shaken before the time runs; who cannot will be counted below.
+        join_all(all.iter_mut().map(Connection::connect)).await;
+        let start = Instant::now();
+        let loops = all
+            .iter_mut()
+            .map(|one| keep_asking(one, asked, start + time, &shared));
+        join_all(loops).await;
+        shared.borrow_mut().took = start.elapsed();
+    });
+}
+
+async fn keep_asking(
+    connection: &mut Connection<'_>,
+    asked: Asked<'_>,
+    end: Instant,
+    outcome: &RefCell<&mut Outcome>,
+) {
+    while Instant::now() < end {
+        let began = Instant::now();
+        let answer = match tokio::time::timeout(PATIENCE, connection.ask(asked)).await {
+            Ok(answer) => answer,
+            Err(_) => Err(anyhow::anyhow!("no answer within 10 s")),
+        };
+        let failed = answer.is_err();
+        outcome.borrow_mut().count(asked, answer, began.elapsed());
+        if failed {
+            // A server that is down is asked again, not at full speed.
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+}

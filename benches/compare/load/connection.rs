@@ -1,0 +1,120 @@
+//! A kept connection, plain or over TLS: a request goes out, its answer comes in.
+
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use rustls::{ClientConfig, RootCertStore};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+
+use crate::stage::material::{HOST, Material};
+
+use super::answer::{Answer, Reader};
+use super::{Asked, Caller};
+
+trait Stream: AsyncRead + AsyncWrite + Unpin {}
+impl<T: AsyncRead + AsyncWrite + Unpin> Stream for T {}
+
+/// A connection, which is made anew when it is gone.
+pub struct Connection<'a> {
+    caller: &'a Caller,
+    stream: Option<Box<dyn Stream>>,
+    inbox: Vec<u8>,
+    outbox: String,
+}
+
+impl<'a> Connection<'a> {
+    pub fn new(caller: &'a Caller) -> Self {
+        Self {
+            caller,
+            stream: None,
+            inbox: Vec::with_capacity(64 * 1024),
+            outbox: String::with_capacity(1024),
+        }
+    }
+
+    /// Asks once.
+    ///
+    /// # Errors
+    /// The connection cannot be made or breaks; the next call makes another.
+    pub async fn ask(&mut self, asked: Asked<'_>) -> anyhow::Result<Answer> {
+        let answer = self.try_ask(asked).await;
+        if answer.as_ref().is_ok_and(|answer| !answer.closes) {
+            return answer;
+        }
+        self.stream = None;
+        self.inbox.clear();
+        answer
+    }
+
+    /// Has it connected.
+    ///
+    /// # Errors
+    /// Nobody is there, or hands cannot be shaken.
+    pub async fn connect(&mut self) -> anyhow::Result<()> {
+        if self.stream.is_some() {
+            return Ok(());
+        }
+        let socket = TcpStream::connect(self.caller.address).await?;
+        socket.set_nodelay(true)?;
+        self.stream = Some(match &self.caller.tls {
+            None => Box::new(socket),
+            Some(config) => {
+                let name = ServerName::try_from(HOST).context("a name")?;
+                let connector = TlsConnector::from(config.clone());
+                Box::new(connector.connect(name, socket).await?)
+            }
+        });
+        Ok(())
+    }
+
+    async fn try_ask(&mut self, asked: Asked<'_>) -> anyhow::Result<Answer> {
+        self.connect().await?;
+        self.outbox.clear();
+        self.outbox.push_str("GET ");
+        self.outbox.push_str(asked.target);
+        self.outbox.push_str(" HTTP/1.1\r\nHost: ");
+        self.outbox.push_str(HOST);
+        self.outbox.push_str("\r\n");
+        if let Some(signer) = &self.caller.signer {
+            signer.write(asked.target, &mut self.outbox)?;
+        }
+        self.outbox.push_str("\r\n");
+        let stream = self.stream.as_mut().context("it is connected")?;
+        stream.write_all(self.outbox.as_bytes()).await?;
+        stream.flush().await?;
+        let mut reader = Reader::default();
+        loop {
+            if stream.read_buf(&mut self.inbox).await? == 0 {
+                anyhow::bail!("the connection ended");
+            }
+            if let Some(answer) = reader.read(&mut self.inbox)? {
+                return Ok(answer);
+            }
+        }
+    }
+}
+
+/// TLS as a caller has it, with its certificate or without.
+///
+/// # Errors
+/// The material cannot be read.
+pub fn tls(material: &Material, certificate: bool) -> anyhow::Result<Arc<ClientConfig>> {
+    let mut roots = RootCertStore::empty();
+    roots.add(CertificateDer::from_pem_file(material.path("ca.pem"))?)?;
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let builder = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()?
+        .with_root_certificates(roots);
+    Ok(Arc::new(match certificate {
+        false => builder.with_no_client_auth(),
+        true => {
+            let chain = CertificateDer::pem_file_iter(material.path("client.pem"))?;
+            let key = PrivateKeyDer::from_pem_file(material.path("client.key"))?;
+            builder.with_client_auth_cert(chain.collect::<Result<_, _>>()?, key)?
+        }
+    }))
+}

@@ -1,0 +1,134 @@
+//! The load: one thread that speaks HTTP/1.1 over many kept connections, each request signed
+//! freshly where the path wants it. In: where to go and for how long. Out: what was answered, how
+//! soon, and what the load itself has cost.
+//!
+//! One generator serves all paths, so that ratios between them hold none between generators; that
+//! it is as good as others are is checked in `checks`.
+
+mod answer;
+mod closed;
+mod connection;
+mod open;
+mod signer;
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hdrhistogram::Histogram;
+use rustls::ClientConfig;
+
+use crate::stage::{Checks, Ground};
+
+pub use connection::tls;
+pub use signer::Signer;
+
+/// A caller of one path.
+pub struct Caller {
+    pub address: SocketAddr,
+    pub tls: Option<Arc<ClientConfig>>,
+    pub signer: Option<Signer>,
+}
+
+/// What a while of load came to.
+pub struct Outcome {
+    pub took: Duration,
+    pub served: u64,
+    /// By status or by what went wrong.
+    pub failed: BTreeMap<String, u64>,
+    /// Of bodies.
+    pub bytes: u64,
+    /// In nanoseconds.
+    pub latencies: Histogram<u64>,
+    /// Processor time of this process.
+    pub processor: Duration,
+}
+
+/// What is asked for.
+#[derive(Clone, Copy)]
+pub struct Asked<'a> {
+    pub target: &'a str,
+    /// How long its body must be.
+    pub bytes: u64,
+}
+
+impl Caller {
+    /// One that has what the path asks for.
+    ///
+    /// # Errors
+    /// The material cannot be read.
+    pub fn new(ground: &Ground, address: SocketAddr, checks: Checks) -> anyhow::Result<Self> {
+        let tls = match checks.tls {
+            true => Some(tls(&ground.material, checks.certificate)?),
+            false => None,
+        };
+        let signer = match checks.signature {
+            Some(scheme) => Some(Signer::new(&ground.material, scheme, checks.tls)?),
+            None => None,
+        };
+        Ok(Self {
+            address,
+            tls,
+            signer,
+        })
+    }
+
+    /// As many requests as `connections` bear, each as soon as the one before is answered.
+    pub fn closed(&self, asked: Asked<'_>, connections: usize, time: Duration) -> Outcome {
+        measured(|outcome| closed::run(self, asked, connections, time, outcome))
+    }
+
+    /// `rate` requests a second over at most `connections`; latencies count from when each should
+    /// have been sent, whether or not a connection was free then.
+    pub fn open(&self, asked: Asked<'_>, connections: usize, rate: u64, time: Duration) -> Outcome {
+        measured(|outcome| open::run(self, asked, (connections, rate), time, outcome))
+    }
+}
+
+impl Outcome {
+    fn new() -> Self {
+        Self {
+            took: Duration::ZERO,
+            served: 0,
+            failed: BTreeMap::new(),
+            bytes: 0,
+            latencies: Histogram::new(3).expect("three digits can be had"),
+            processor: Duration::ZERO,
+        }
+    }
+
+    fn count(&mut self, asked: Asked<'_>, answer: anyhow::Result<answer::Answer>, took: Duration) {
+        let wrong = match answer {
+            Ok(answer) if answer.status == 200 && answer.bytes == asked.bytes => {
+                self.served += 1;
+                self.bytes += answer.bytes;
+                let nanoseconds = u64::try_from(took.as_nanos()).unwrap_or(u64::MAX);
+                self.latencies.saturating_record(nanoseconds.max(1));
+                return;
+            }
+            Ok(answer) if answer.status == 200 => "a body of another length".to_owned(),
+            Ok(answer) => answer.status.to_string(),
+            Err(error) => error.root_cause().to_string(),
+        };
+        *self.failed.entry(wrong).or_default() += 1;
+    }
+}
+
+fn measured(run: impl FnOnce(&mut Outcome)) -> Outcome {
+    let mut outcome = Outcome::new();
+    let before = processor_time();
+    run(&mut outcome);
+    outcome.processor = processor_time().saturating_sub(before);
+    outcome
+}
+
+/// Of this process, user and system.
+fn processor_time() -> Duration {
+    use nix::sys::resource::{UsageWho, getrusage};
+    let usage = getrusage(UsageWho::RUSAGE_SELF).expect("RUSAGE_SELF is always there");
+    let times = [usage.user_time(), usage.system_time()];
+    let micros = times
+        .map(|time| u64::try_from(time.tv_sec() * 1_000_000 + time.tv_usec()).unwrap_or_default());
+    Duration::from_micros(micros.iter().sum())
+}

@@ -1,0 +1,73 @@
+//! The open loop: requests are due at a fixed rate, whether or not those before are answered. What
+//! has to wait for a free connection waits on the clock of the measurement.
+
+use std::cell::RefCell;
+use std::time::{Duration, Instant};
+
+use futures::future::join_all;
+use tokio::sync::Mutex;
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+
+use super::connection::Connection;
+use super::{Asked, Caller, Outcome};
+
+/// Until this much later an answer is waited for.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+pub(super) fn run(
+    caller: &Caller,
+    asked: Asked<'_>,
+    (connections, rate): (usize, u64),
+    time: Duration,
+    outcome: &mut Outcome,
+) {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
+    let runtime = runtime.expect("a runtime can be had");
+    let shared = RefCell::new(outcome);
+    runtime.block_on(async {
+        let mut all: Vec<Connection<'_>> =
+            (0..connections).map(|_| Connection::new(caller)).collect();
+        join_all(all.iter_mut().map(Connection::connect)).await;
+        let (sender, receiver) = unbounded_channel();
+        let start = Instant::now();
+        // A thread of its own: tokio's timers know milliseconds only.
+        let pacer = std::thread::spawn(move || {
+            let count = (time.as_secs_f64() * rate as f64) as u64;
+            for number in 0..count {
+                let due = start + Duration::from_nanos(number * 1_000_000_000 / rate.max(1));
+                std::thread::sleep(due.saturating_duration_since(Instant::now()));
+                if sender.send(due).is_err() {
+                    return;
+                }
+            }
+        });
+        let receiver = Mutex::new(receiver);
+        let loops = all
+            .iter_mut()
+            .map(|one| answer_dues(one, asked, &receiver, &shared));
+        join_all(loops).await;
+        shared.borrow_mut().took = start.elapsed();
+        let _ = pacer.join();
+    });
+}
+
+async fn answer_dues(
+    connection: &mut Connection<'_>,
+    asked: Asked<'_>,
+    dues: &Mutex<UnboundedReceiver<Instant>>,
+    outcome: &RefCell<&mut Outcome>,
+) {
+    loop {
+        let due = dues.lock().await.recv().await;
+        let Some(due) = due else {
+            return;
+        };
+        let answer = match tokio::time::timeout(PATIENCE, connection.ask(asked)).await {
+            Ok(answer) => answer,
+            Err(_) => Err(anyhow::anyhow!("no answer within 10 s")),
+        };
+        outcome.borrow_mut().count(asked, answer, due.elapsed());
+    }
+}

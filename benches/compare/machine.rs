@@ -1,0 +1,45 @@
+//! What the machine is, and which programs are on it.
+
+use std::fs;
+use std::process::Command;
+
+use crate::program::{Cores, cores_of};
+use crate::results::Machine;
+
+/// This machine.
+pub fn describe() -> Machine {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    Machine {
+        processor: line("/proc/cpuinfo", "model name"),
+        cores,
+        memory: line("/proc/meminfo", "MemTotal")
+            .split(' ')
+            .next()
+            .and_then(|kib| kib.parse::<u64>().ok())
+            .unwrap_or_default()
+            * 1024,
+        kernel: said("uname", &["-sr"]).unwrap_or_default(),
+        pinning: format!(
+            "What callers speak to has core {} and one worker; the load, and all that stands behind, \
+             has {}.",
+            cores_of(Cores::Measured),
+            cores_of(Cores::Behind)
+        ),
+    }
+}
+
+/// The first line that a program says of its version.
+pub fn said(program: &str, words: &[&str]) -> Option<String> {
+    let output = Command::new(program).args(words).output().ok()?;
+    let all = [output.stdout, output.stderr].concat();
+    let text = String::from_utf8_lossy(&all);
+    let line = text.lines().find(|line| !line.trim().is_empty())?;
+    Some(line.trim().to_owned())
+}
+
+fn line(file: &str, name: &str) -> String {
+    let text = fs::read_to_string(file).unwrap_or_default();
+    let mut lines = text.lines().filter_map(|line| line.split_once(':'));
+    let found = lines.find(|(known, _)| known.trim() == name);
+    found.map_or_else(String::new, |(_, value)| value.trim().to_owned())
+}

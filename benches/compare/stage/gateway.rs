@@ -1,0 +1,126 @@
+//! The gateway itself, as it is released, in front of the private server.
+
+use std::net::SocketAddr;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+
+use crate::program::{Cores, Launch, Program, free_address};
+
+use super::material::{KEY_ID, REGION, SECRET, SERVICE, SIGNER_ID, URI};
+use super::{Checks, Failure, Ground, Scheme, Stand, find};
+
+/// Starts it.
+///
+/// # Errors
+/// It was not built, or does not start.
+pub fn start(ground: &Ground, checks: Checks) -> Result<Stand, Failure> {
+    let address = free_address()?;
+    let name = format!("gateway-{}", address.port());
+    let configuration = configuration(ground.origin_address(), address, checks);
+    let store = write_store(ground)?;
+    debug_assert!(store.ends_with("credentials.toml"));
+    let file = ground.write(&format!("{name}.toml"), &configuration)?;
+    let words = ["run", "--config", &file.display().to_string()].map(str::to_owned);
+    let program = Program::start(&Launch {
+        name: &name,
+        program: &program()?,
+        words: words.into(),
+        environment: Vec::new(),
+        directory: ground.home(),
+        cores: Cores::Measured,
+        ready: address,
+    })?;
+    Ok(Stand {
+        address,
+        parts: vec![("Countersign".to_owned(), program)],
+        notes: Vec::new(),
+    })
+}
+
+/// `COUNTERSIGN`, or what `cargo build --release` has made.
+///
+/// # Errors
+/// It was not built.
+pub fn program() -> Result<PathBuf, Failure> {
+    let made = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/release/countersign");
+    let named = std::env::var_os("COUNTERSIGN").map(PathBuf::from);
+    let places: Vec<PathBuf> = named.into_iter().chain([made]).collect();
+    find("countersign", &places, "cargo build --release")
+}
+
+fn configuration(origin: SocketAddr, address: SocketAddr, checks: Checks) -> String {
+    let mut text = format!(
+        r#"[gateway]
+threads = 1
+access_log = "off"
+credential_store = "credentials.toml"
+max_connections = 20000
+
+[[listener]]
+name = "public"
+address = "{address}"
+max_connections = 20000
+max_connections_per_address = 20000
+"#
+    );
+    let mut add = |more: &str| text.push_str(more);
+    if checks.tls {
+        add("certificate = [{ chain = \"server.pem\", private_key = \"server.key\" }]\n");
+    }
+    if checks.certificate {
+        add("client_certificate = { mode = \"required\", trust = [\"ca.pem\"] }\n");
+    }
+    add("\n[[consumer]]\nname = \"billing\"\n");
+    if checks.certificate {
+        add(&format!("certificate = {{ san_uri = \"{URI}\" }}\n"));
+    }
+    add(&format!("credentials = [\"{KEY_ID}\", \"{SIGNER_ID}\"]\n"));
+    let mut demands = Vec::new();
+    if checks.certificate {
+        demands.push("\"certificate\"");
+    }
+    if checks.signature.is_some() {
+        demands.push("\"signature\"");
+    }
+    let policy = if demands.is_empty() {
+        "open"
+    } else {
+        "checked"
+    };
+    if !demands.is_empty() {
+        let all = demands.join(", ");
+        add(&format!(
+            "\n[[policy]]\nname = \"checked\"\nall_of = [{all}]\n"
+        ));
+    }
+    match checks.signature {
+        Some(Scheme::SigV4) => add(&format!(
+            "signature = {{ schemes = [\"sigv4\"], service = \"{SERVICE}\", region = \"{REGION}\" }}\n"
+        )),
+        Some(Scheme::Rfc9421) => add(
+            "signature = { schemes = [\"rfc9421\"], components = [\"@method\", \"@authority\", \"@path\", \"@query\"] }\n",
+        ),
+        None => {}
+    }
+    for (path, method) in [("/", "[\"GET\"]"), ("/{proxy+}", "\"ANY\"")] {
+        add(&format!(
+            "\n[[route]]\npath = \"{path}\"\nmethod = {method}\npolicy = \"{policy}\"\nintegration = \"private\"\n"
+        ));
+    }
+    add(&format!(
+        "\n[[integration]]\nname = \"private\"\ntype = \"http_proxy\"\ntargets = [\"{origin}\"]\n"
+    ));
+    text
+}
+
+/// The credential store beside it.
+fn write_store(ground: &Ground) -> Result<PathBuf, Failure> {
+    let public = ground.material.read("signer.pub")?;
+    let text = format!(
+        "[[credential]]\nid = \"{KEY_ID}\"\nsecret = \"{SECRET}\"\n\n\
+         [[credential]]\nid = \"{SIGNER_ID}\"\nscheme = \"rfc9421\"\npublic_key = \"\"\"\n{public}\"\"\"\n"
+    );
+    let file = ground.write("credentials.toml", &text)?;
+    std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o600))?;
+    Ok(file)
+}

@@ -1,0 +1,150 @@
+//! The paths from a caller to the private server: each part a real program with a configuration of
+//! its own. In: the ground that all stand on. Out: a path that is up, or what is missing for it.
+
+pub mod elb;
+pub mod gateway;
+pub mod ground;
+pub mod material;
+pub mod origin;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use crate::program::Program;
+use crate::results::Family;
+
+pub use ground::Ground;
+
+/// A path that can be measured.
+pub struct PathKind {
+    /// As `--only` has it.
+    pub name: &'static str,
+    /// As a chart writes it.
+    pub label: &'static str,
+    pub family: Family,
+    /// What it asks of a caller.
+    pub checks: Checks,
+    /// Brings it up.
+    pub start: fn(&Ground, Checks) -> Result<Stand, Failure>,
+}
+
+/// What a path asks of a caller.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Checks {
+    pub tls: bool,
+    /// A client certificate; only with TLS.
+    pub certificate: bool,
+    pub signature: Option<Scheme>,
+}
+
+/// How requests are signed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scheme {
+    SigV4,
+    /// With an Ed25519 key.
+    Rfc9421,
+}
+
+/// A path that is up. Its programs end when it is dropped.
+pub struct Stand {
+    /// Where callers go.
+    pub address: SocketAddr,
+    /// The programs by their parts: the one that is spoken to comes first.
+    pub parts: Vec<(String, Program)>,
+    /// What the reader must know.
+    pub notes: Vec<String>,
+}
+
+/// Why a path is not up.
+#[derive(Debug)]
+pub enum Failure {
+    /// A program is not installed.
+    Missing {
+        program: String,
+        /// The command that installs it.
+        install: String,
+    },
+    /// It does not start, or does not do what it should.
+    Broken(anyhow::Error),
+}
+
+impl From<anyhow::Error> for Failure {
+    fn from(error: anyhow::Error) -> Self {
+        Self::Broken(error)
+    }
+}
+
+impl From<std::io::Error> for Failure {
+    fn from(error: std::io::Error) -> Self {
+        Self::Broken(error.into())
+    }
+}
+
+impl Checks {
+    pub const NONE: Self = Self {
+        tls: false,
+        certificate: false,
+        signature: None,
+    };
+    pub const TLS: Self = Self {
+        tls: true,
+        ..Self::NONE
+    };
+    pub const CERTIFICATE: Self = Self {
+        certificate: true,
+        ..Self::TLS
+    };
+
+    pub const fn and(self, scheme: Scheme) -> Self {
+        Self {
+            signature: Some(scheme),
+            ..self
+        }
+    }
+
+    /// In words, for tables.
+    pub fn words(self) -> String {
+        let words = [
+            self.tls.then_some("TLS"),
+            self.certificate.then_some("certificate"),
+            self.signature.map(|scheme| match scheme {
+                Scheme::SigV4 => "SigV4",
+                Scheme::Rfc9421 => "RFC 9421",
+            }),
+        ];
+        let words: Vec<&str> = words.into_iter().flatten().collect();
+        match words.is_empty() {
+            true => "nothing".to_owned(),
+            false => words.join(" + "),
+        }
+    }
+}
+
+/// A program that is installed.
+///
+/// # Errors
+/// None of the places has it; `install` says how to have it.
+pub fn find(program: &str, places: &[PathBuf], install: &str) -> Result<PathBuf, Failure> {
+    let search = std::env::var_os("PATH").unwrap_or_default();
+    let on_path = std::env::split_paths(&search).map(|directory| directory.join(program));
+    let mut all = places.iter().cloned().chain(on_path);
+    all.find(|file| file.is_file())
+        .ok_or_else(|| Failure::Missing {
+            program: program.to_owned(),
+            install: install.to_owned(),
+        })
+}
+
+const G: Checks = Checks::CERTIFICATE;
+
+/// Every path, in the order in which they are drawn.
+#[rustfmt::skip] // A table.
+pub const ALL: &[PathKind] = &[
+    PathKind { name: "direct", label: "nginx, nothing before it", family: Family::Baseline, checks: Checks::NONE, start: origin::direct },
+    PathKind { name: "elb", label: "HAProxy → nginx", family: Family::Baseline, checks: Checks::NONE, start: elb::start },
+    PathKind { name: "gateway-plain", label: "Countersign", family: Family::Gateway, checks: Checks::NONE, start: gateway::start },
+    PathKind { name: "gateway-tls", label: "Countersign, TLS", family: Family::Gateway, checks: Checks::TLS, start: gateway::start },
+    PathKind { name: "gateway-mtls", label: "Countersign, certificate", family: Family::Gateway, checks: G, start: gateway::start },
+    PathKind { name: "gateway-mtls-sigv4", label: "Countersign, certificate + SigV4", family: Family::Gateway, checks: G.and(Scheme::SigV4), start: gateway::start },
+    PathKind { name: "gateway-mtls-rfc9421", label: "Countersign, certificate + RFC 9421", family: Family::Gateway, checks: G.and(Scheme::Rfc9421), start: gateway::start },
+];
