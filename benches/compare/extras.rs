@@ -1,1 +1,86 @@
-//! Figures that are none of requests a second.
+//! Figures that are none of requests a second: handshakes, what idle connections take, a large
+//! signed upload, and a reload under load. In: a path that is up. Out: figures with their units.
+
+mod handshakes;
+mod idle;
+mod reload;
+mod upload;
+
+use std::time::Duration;
+
+use crate::load::Caller;
+use crate::results::Extra;
+use crate::stage::{Checks, Ground, PathKind, Stand};
+
+/// A path as the figures need it.
+pub struct Subject<'a> {
+    pub path: &'a PathKind,
+    pub stand: &'a Stand,
+    pub caller: &'a Caller,
+}
+
+/// How much of each.
+#[derive(Clone, Copy)]
+pub struct Amounts {
+    /// Of each loop.
+    pub time: Duration,
+    /// Connections that stay idle, in rising numbers.
+    pub idle: [usize; 2],
+    /// Of the upload, in bytes.
+    pub upload: u64,
+}
+
+impl Amounts {
+    /// As the results are published.
+    pub const WHOLE: Self = Self {
+        time: Duration::from_secs(5),
+        idle: [1000, 9000],
+        upload: 1 << 30,
+    };
+    /// As long as it takes to see that all of it works.
+    pub const SMOKE: Self = Self {
+        time: Duration::from_millis(500),
+        idle: [50, 100],
+        upload: 8 << 20,
+    };
+}
+
+type Measure = fn(&Ground, &Subject<'_>, Amounts) -> anyhow::Result<Vec<Extra>>;
+
+/// Everything that says something about a path, with what to call it.
+pub fn of(path: &PathKind) -> Vec<(&'static str, Measure)> {
+    let Checks { tls, signature, .. } = path.checks;
+    let can_reload = path.name == "gateway-mtls" || path.name == "nginx-mtls";
+    let is_ours = path.name.starts_with("gateway");
+    let all: [(&str, bool, Measure); 4] = [
+        (
+            "handshakes",
+            tls && signature.is_none(),
+            handshakes::measure,
+        ),
+        (
+            "idle connections",
+            tls && signature.is_none(),
+            idle::measure,
+        ),
+        (
+            "a signed upload",
+            is_ours && path.name.ends_with("sigv4"),
+            upload::measure,
+        ),
+        ("reloads under load", can_reload, reload::measure),
+    ];
+    let wanted = all.into_iter().filter(|(_, wanted, _)| *wanted);
+    wanted.map(|(what, _, measure)| (what, measure)).collect()
+}
+
+/// A figure.
+fn extra(subject: &Subject<'_>, what: &str, value: f64, unit: &str, note: &str) -> Extra {
+    Extra {
+        what: what.to_owned(),
+        path: subject.path.name.to_owned(),
+        value,
+        unit: unit.to_owned(),
+        note: note.to_owned(),
+    }
+}

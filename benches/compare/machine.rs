@@ -1,5 +1,6 @@
 //! What the machine is, and which programs are on it.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::process::Command;
 
@@ -35,6 +36,24 @@ pub fn said(program: &str, words: &[&str]) -> Option<String> {
     let text = String::from_utf8_lossy(&all);
     let line = text.lines().find(|line| !line.trim().is_empty())?;
     Some(line.trim().to_owned())
+}
+
+/// The programs that may have a part in it, with what they say of their versions.
+pub fn versions() -> BTreeMap<String, String> {
+    let ours = crate::stage::gateway::program().map(|program| program.display().to_string());
+    let ours = ours.unwrap_or_default();
+    let all: [(&str, &str, &[&str]); 6] = [
+        ("Countersign", &ours, &["--version"]),
+        ("nginx", "/usr/sbin/nginx", &["-v"]),
+        ("HAProxy", "/usr/sbin/haproxy", &["-v"]),
+        ("OpenSSL", "openssl", &["version"]),
+        ("Python", "python3", &["--version"]),
+        ("Node", "node", &["--version"]),
+    ];
+    let said = |(name, program, words): (&str, &str, &[&str])| {
+        Some((name.to_owned(), said(program, words)?))
+    };
+    all.into_iter().filter_map(said).collect()
 }
 
 fn line(file: &str, name: &str) -> String {

@@ -1,12 +1,14 @@
 //! `countersign-bench`: the 2017 evaluation of API Gateway again, with the gateway in it, on one
 //! machine.
 
+mod checks;
 mod extras;
 mod interrupt;
 mod load;
 mod local;
 mod machine;
 mod options;
+mod path;
 mod program;
 mod progress;
 mod results;
@@ -14,12 +16,57 @@ mod stage;
 
 use clap::Parser as _;
 
+use std::path::PathBuf;
+
+use interrupt::Interrupt;
 use options::{Command, Options};
+use results::Run;
 
 fn main() -> anyhow::Result<()> {
     // Both aws-lc-rs and ring may be linked, and rustls must be told.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     match Options::parse().command {
-        Command::Local(options) => local::run(&options),
+        Command::Local(options) if options.list => {
+            list();
+            Ok(())
+        }
+        Command::Local(options) => {
+            let run = local::run(&options, &Interrupt::listen())?;
+            keep(&run, options.out)
+        }
     }
+}
+
+fn list() {
+    for path in stage::ALL {
+        println!("{:<24} {}", path.name, path.label);
+    }
+}
+
+/// Writes what a run has come to, and says where.
+fn keep(run: &Run, out: Option<PathBuf>) -> anyhow::Result<()> {
+    let out = out.unwrap_or_else(|| directory_of(run));
+    std::fs::create_dir_all(&out)?;
+    std::fs::write(out.join("results.json"), serde_json::to_vec_pretty(run)?)?;
+    println!("{}", out.display());
+    Ok(())
+}
+
+/// `benches/results/DATE-PROCESSOR`.
+fn directory_of(run: &Run) -> PathBuf {
+    let results = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("results");
+    let date = run.began.get(..8).unwrap_or("undated");
+    let plain = |c: char| {
+        if c.is_ascii_alphanumeric() {
+            c.to_ascii_lowercase()
+        } else {
+            '-'
+        }
+    };
+    let processor: String = run.machine.processor.chars().map(plain).collect();
+    let words: Vec<&str> = processor
+        .split('-')
+        .filter(|word| !word.is_empty())
+        .collect();
+    results.join(format!("{date}-{}", words.join("-")))
 }

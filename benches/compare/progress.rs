@@ -45,6 +45,13 @@ impl Progress {
         self.done += 1;
     }
 
+    /// Leaves the line.
+    pub fn end(&self) {
+        if std::io::stderr().is_terminal() {
+            eprintln!();
+        }
+    }
+
     fn left(&self) -> Duration {
         let each = match u32::try_from(self.done) {
             Ok(done) if done > 0 => self.since.elapsed() / done,

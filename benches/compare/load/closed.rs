@@ -15,7 +15,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 pub(super) fn run(
     caller: &Caller,
     asked: Asked<'_>,
-    connections: usize,
+    (connections, keeps): (usize, bool),
     time: Duration,
     outcome: &mut Outcome,
 ) {
@@ -27,12 +27,15 @@ pub(super) fn run(
     runtime.block_on(async {
         let mut all: Vec<Connection<'_>> =
             (0..connections).map(|_| Connection::new(caller)).collect();
-        // Hands are shaken before the time runs; who cannot will be counted below.
-        join_all(all.iter_mut().map(Connection::connect)).await;
+        // Hands are shaken before the time runs, unless they are what counts; who cannot will be
+        // counted below.
+        if keeps {
+            join_all(all.iter_mut().map(Connection::connect)).await;
+        }
         let start = Instant::now();
         let loops = all
             .iter_mut()
-            .map(|one| keep_asking(one, asked, start + time, &shared));
+            .map(|one| keep_asking(one, asked, (start + time, keeps), &shared));
         join_all(loops).await;
         shared.borrow_mut().took = start.elapsed();
     });
@@ -41,7 +44,7 @@ pub(super) fn run(
 async fn keep_asking(
     connection: &mut Connection<'_>,
     asked: Asked<'_>,
-    end: Instant,
+    (end, keeps): (Instant, bool),
     outcome: &RefCell<&mut Outcome>,
 ) {
     while Instant::now() < end {
@@ -50,6 +53,9 @@ async fn keep_asking(
             Ok(answer) => answer,
             Err(_) => Err(anyhow::anyhow!("no answer within 10 s")),
         };
+        if !keeps {
+            connection.end();
+        }
         let failed = answer.is_err();
         outcome.borrow_mut().count(asked, answer, began.elapsed());
         if failed {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use anyhow::Context as _;
+use rustls::client::Resumption;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
@@ -15,7 +16,7 @@ use crate::stage::material::{HOST, Material};
 use super::answer::{Answer, Reader};
 use super::{Asked, Caller};
 
-trait Stream: AsyncRead + AsyncWrite + Unpin {}
+pub trait Stream: AsyncRead + AsyncWrite + Unpin {}
 impl<T: AsyncRead + AsyncWrite + Unpin> Stream for T {}
 
 /// A connection, which is made anew when it is gone.
@@ -86,6 +87,27 @@ impl<'a> Connection<'a> {
         let stream = self.stream.as_mut().context("it is connected")?;
         stream.write_all(self.outbox.as_bytes()).await?;
         stream.flush().await?;
+        self.answer().await
+    }
+
+    /// What it is connected by.
+    pub fn stream(&mut self) -> Option<&mut dyn Stream> {
+        self.stream
+            .as_mut()
+            .map(|stream| &mut **stream as &mut dyn Stream)
+    }
+
+    /// Lets go of it, so that the next request makes another.
+    pub fn end(&mut self) {
+        self.stream = None;
+    }
+
+    /// Waits for an answer.
+    ///
+    /// # Errors
+    /// The connection breaks, or the bytes are no answer.
+    pub async fn answer(&mut self) -> anyhow::Result<Answer> {
+        let stream = self.stream.as_mut().context("it is connected")?;
         let mut reader = Reader::default();
         loop {
             if stream.read_buf(&mut self.inbox).await? == 0 {
@@ -109,12 +131,15 @@ pub fn tls(material: &Material, certificate: bool) -> anyhow::Result<Arc<ClientC
     let builder = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()?
         .with_root_certificates(roots);
-    Ok(Arc::new(match certificate {
+    let mut config = match certificate {
         false => builder.with_no_client_auth(),
         true => {
             let chain = CertificateDer::pem_file_iter(material.path("client.pem"))?;
             let key = PrivateKeyDer::from_pem_file(material.path("client.key"))?;
             builder.with_client_auth_cert(chain.collect::<Result<_, _>>()?, key)?
         }
-    }))
+    };
+    // Handshakes that are counted are full ones.
+    config.resumption = Resumption::disabled();
+    Ok(Arc::new(config))
 }

@@ -10,6 +10,7 @@ mod closed;
 mod connection;
 mod open;
 mod signer;
+pub mod upload;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -21,8 +22,13 @@ use rustls::ClientConfig;
 
 use crate::stage::{Checks, Ground};
 
+use connection::Connection;
+
 pub use connection::tls;
 pub use signer::Signer;
+
+/// What a histogram can hold, in nanoseconds.
+const LONGEST: u64 = 120_000_000_000;
 
 /// A caller of one path.
 pub struct Caller {
@@ -76,7 +82,42 @@ impl Caller {
 
     /// As many requests as `connections` bear, each as soon as the one before is answered.
     pub fn closed(&self, asked: Asked<'_>, connections: usize, time: Duration) -> Outcome {
-        measured(|outcome| closed::run(self, asked, connections, time, outcome))
+        measured(|outcome| closed::run(self, asked, (connections, true), time, outcome))
+    }
+
+    /// The same with a new connection for each request.
+    pub fn closed_anew(&self, asked: Asked<'_>, connections: usize, time: Duration) -> Outcome {
+        measured(|outcome| closed::run(self, asked, (connections, false), time, outcome))
+    }
+
+    /// Calls `look` each time that as many connections are open as one of `counts`, which rise; each
+    /// has had one answer.
+    ///
+    /// # Errors
+    /// One of them cannot be opened, or is not served.
+    pub fn with_idle(
+        &self,
+        asked: Asked<'_>,
+        counts: &[usize],
+        mut look: impl FnMut(usize),
+    ) -> anyhow::Result<()> {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()?;
+        runtime.block_on(async {
+            let mut all = Vec::new();
+            for count in counts.iter().copied() {
+                while all.len() < count {
+                    let mut one = Connection::new(self);
+                    let answer = one.ask(asked).await?;
+                    let stays = answer.status == 200 && !answer.closes;
+                    anyhow::ensure!(stays, "it does not stay open");
+                    all.push(one);
+                }
+                look(count);
+            }
+            Ok(())
+        })
     }
 
     /// `rate` requests a second over at most `connections`; latencies count from when each should
@@ -93,7 +134,7 @@ impl Outcome {
             served: 0,
             failed: BTreeMap::new(),
             bytes: 0,
-            latencies: Histogram::new(3).expect("three digits can be had"),
+            latencies: Histogram::new_with_bounds(1, LONGEST, 3).expect("good bounds"),
             processor: Duration::ZERO,
         }
     }

@@ -98,7 +98,7 @@ max_connections_per_address = 20000
             "signature = {{ schemes = [\"sigv4\"], service = \"{SERVICE}\", region = \"{REGION}\" }}\n"
         )),
         Some(Scheme::Rfc9421) => add(
-            "signature = { schemes = [\"rfc9421\"], components = [\"@method\", \"@authority\", \"@path\", \"@query\"] }\n",
+            "signature = { schemes = [\"rfc9421\"], rfc9421 = { components = [\"@method\", \"@authority\", \"@path\", \"@query\"] } }\n",
         ),
         None => {}
     }

@@ -86,7 +86,12 @@ http {{
     server {{
         listen {address} backlog=4096;
         root {root};
-        location /upload {{ client_max_body_size 2g; proxy_pass http://{address}/; }}
+        location /upload {{
+            dav_methods PUT;
+            create_full_put_path on;
+            root {d};
+            client_max_body_size 2g;
+        }}
     }}
 }}
 ",
