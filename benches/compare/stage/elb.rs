@@ -18,7 +18,6 @@ pub fn start(ground: &Ground, _: Checks) -> Result<Stand, Failure> {
     let configuration = format!(
         "global
     nbthread 1
-    maxconn 9000
 defaults
     mode http
     timeout connect 10s

@@ -6,6 +6,7 @@ pub mod gateway;
 pub mod ground;
 pub mod material;
 pub mod origin;
+pub mod peers;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -135,6 +136,9 @@ pub fn find(program: &str, places: &[PathBuf], install: &str) -> Result<PathBuf,
         })
 }
 
+use peers::{caddy, envoy, haproxy, nginx, traefik};
+
+const T: Checks = Checks::TLS;
 const G: Checks = Checks::CERTIFICATE;
 
 /// Every path, in the order in which they are drawn.
@@ -147,4 +151,15 @@ pub const ALL: &[PathKind] = &[
     PathKind { name: "gateway-mtls", label: "Countersign, certificate", family: Family::Gateway, checks: G, start: gateway::start },
     PathKind { name: "gateway-mtls-sigv4", label: "Countersign, certificate + SigV4", family: Family::Gateway, checks: G.and(Scheme::SigV4), start: gateway::start },
     PathKind { name: "gateway-mtls-rfc9421", label: "Countersign, certificate + RFC 9421", family: Family::Gateway, checks: G.and(Scheme::Rfc9421), start: gateway::start },
+    PathKind { name: "nginx-tls", label: "nginx, TLS", family: Family::Peer, checks: T, start: nginx::start },
+    PathKind { name: "nginx-mtls", label: "nginx, certificate", family: Family::Peer, checks: G, start: nginx::start },
+    PathKind { name: "njs-mtls-sigv4", label: "nginx + njs, certificate + SigV4", family: Family::Peer, checks: G.and(Scheme::SigV4), start: nginx::start_njs },
+    PathKind { name: "haproxy-tls", label: "HAProxy, TLS", family: Family::Peer, checks: T, start: haproxy::start },
+    PathKind { name: "haproxy-mtls", label: "HAProxy, certificate", family: Family::Peer, checks: G, start: haproxy::start },
+    PathKind { name: "envoy-tls", label: "Envoy, TLS", family: Family::Peer, checks: T, start: envoy::start },
+    PathKind { name: "envoy-mtls", label: "Envoy, certificate", family: Family::Peer, checks: G, start: envoy::start },
+    PathKind { name: "caddy-tls", label: "Caddy, TLS", family: Family::Peer, checks: T, start: caddy::start },
+    PathKind { name: "caddy-mtls", label: "Caddy, certificate", family: Family::Peer, checks: G, start: caddy::start },
+    PathKind { name: "traefik-tls", label: "Traefik, TLS", family: Family::Peer, checks: T, start: traefik::start },
+    PathKind { name: "traefik-mtls", label: "Traefik, certificate", family: Family::Peer, checks: G, start: traefik::start },
 ];
