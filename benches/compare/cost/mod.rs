@@ -6,7 +6,7 @@ mod prices;
 #[cfg(test)]
 mod tests;
 
-pub use prices::{Balancer, Instance, Prices, prices};
+pub use prices::{Api, Balancer, Instance, Prices, Tier, prices};
 
 /// What was measured, and what is assumed of the callers.
 #[derive(Clone, Debug)]

@@ -1,0 +1,174 @@
+//! What a request costs of the processor and what each component holds of memory.
+
+use std::collections::BTreeMap;
+
+use crate::report::document::{Block, Cell, Section, Table};
+use crate::report::families;
+use crate::report::svg::{Stack, StackChart};
+use crate::report::text::{bytes, number};
+use crate::results::{Loop, PathResult, Round, Run};
+
+/// The generator's component.
+pub const LOAD: &str = "load";
+const GATEWAY: [&str; 2] = ["gateway", "countersign"];
+
+pub fn section(run: &Run) -> Section {
+    let mut section = Section::new("Processor and memory");
+    let Some(&(file, _)) = families::files(run).first() else {
+        return section;
+    };
+    let components = components(run);
+    if components.is_empty() {
+        return section;
+    }
+    section.words(
+        "Processor time of user and system by component, in microseconds a served request, in the \
+         closed loop: the median of the rounds. The load is drawn pale and not in the sum.",
+    );
+    let chart = chart(run, file, &components);
+    if !chart.stacks.is_empty() {
+        section.figure(format!("Processor time for {file}"), chart.draw());
+    }
+    section.folded_table(
+        "Processor time as numbers, in µs a request",
+        processor_table(run, &components),
+    );
+    let memory = memory_table(run);
+    if !memory.rows.is_empty() {
+        section
+            .blocks
+            .push(Block::Title("The most memory".to_owned()));
+        section.table(memory);
+    }
+    section
+}
+
+/// In the order in which they come, the load last.
+fn components(run: &Run) -> Vec<String> {
+    let rounds = run
+        .paths
+        .iter()
+        .flat_map(|path| &path.closed)
+        .flat_map(|measured| &measured.rounds);
+    let mut components: Vec<String> = Vec::new();
+    for component in rounds.flat_map(|round| round.cpu.keys()) {
+        if !components.contains(component) {
+            components.push(component.clone());
+        }
+    }
+    components.sort_by_key(|component| component == LOAD);
+    components
+}
+
+fn chart(run: &Run, file: &str, components: &[String]) -> StackChart {
+    let stack = |path: &PathResult| {
+        let measured = families::closed(path, file)?;
+        let part = |component: &String| measured.cpu(component).unwrap_or(0.0);
+        let parts: Vec<f64> = components.iter().map(part).collect();
+        Some(Stack {
+            label: path.label.clone(),
+            parts,
+            text: number(total(measured)?),
+        })
+    };
+    StackChart {
+        title: format!("Processor time by component for {file}"),
+        unit: "µs a request".to_owned(),
+        legend: legend(components),
+        column: "µs, no load".to_owned(),
+        stacks: families::real(run).filter_map(stack).collect(),
+    }
+}
+
+/// The gateway's colour is its family's; all others follow, so that none is the gateway's.
+fn legend(components: &[String]) -> Vec<(String, String)> {
+    let mut next = 0;
+    let class = |component: &String| {
+        let class = match component.as_str() {
+            LOAD => "k-load".to_owned(),
+            name if GATEWAY.contains(&name) => "k0".to_owned(),
+            _ => {
+                next += 1;
+                format!("k{}", (next - 1) % 7 + 1)
+            }
+        };
+        (component.clone(), class)
+    };
+    components.iter().map(class).collect()
+}
+
+/// Of all components but the load, in microseconds a request; `None` if nothing was taken.
+pub fn total(measured: &Loop) -> Option<f64> {
+    let sums: Vec<f64> = measured.rounds.iter().filter_map(total_of).collect();
+    (!sums.is_empty()).then(|| crate::results::median(sums.into_iter()))
+}
+
+/// The same of a round.
+pub fn total_of(round: &Round) -> Option<f64> {
+    let components = round.cpu.iter().filter(|component| component.0 != LOAD);
+    let times: Vec<f64> = components.map(|component| *component.1).collect();
+    (!times.is_empty()).then(|| times.iter().sum())
+}
+
+fn processor_table(run: &Run, components: &[String]) -> Table {
+    let mut head = vec!["Path", "File", "All but load"];
+    head.extend(components.iter().map(String::as_str));
+    let mut table = Table::new(2, &head);
+    for (file, _) in families::files(run) {
+        for path in &run.paths {
+            let Some(measured) = families::closed(path, file) else {
+                continue;
+            };
+            let figure = |time: Option<f64>| Cell::from(time.map_or("–".to_owned(), number));
+            let mut cells = vec![
+                families::label(path).into(),
+                file.into(),
+                figure(total(measured)),
+            ];
+            cells.extend(
+                components
+                    .iter()
+                    .map(|component| figure(measured.cpu(component))),
+            );
+            table.row(cells);
+        }
+    }
+    table
+}
+
+/// One row a path and component, the most of all rounds.
+fn memory_table(run: &Run) -> Table {
+    let mut table = Table::new(1, &["Path", "All but load", "Of which"]);
+    for path in &run.paths {
+        let most = most_memory(path);
+        if most.is_empty() {
+            continue;
+        }
+        let sum: u64 = most.values().sum();
+        let part =
+            |(component, held): (&&str, &u64)| format!("{component} {}", bytes(*held as f64));
+        let parts: Vec<String> = most.iter().map(part).collect();
+        table.row([
+            families::label(path).into(),
+            bytes(sum as f64).into(),
+            Cell::from(parts.join(", ")),
+        ]);
+    }
+    table
+}
+
+fn most_memory(path: &PathResult) -> BTreeMap<&str, u64> {
+    let mut most = BTreeMap::new();
+    let rounds = path
+        .closed
+        .iter()
+        .chain(&path.open)
+        .flat_map(|measured| &measured.rounds);
+    for (component, held) in rounds.flat_map(|round| &round.memory) {
+        if component != LOAD {
+            let so_far = most.entry(component.as_str()).or_insert(0);
+            *so_far = (*so_far).max(*held);
+        }
+    }
+    most
+}

@@ -1,0 +1,138 @@
+//! How many requests a second each path serves, a chart a file.
+
+use crate::report::document::{Cell, Section, Table};
+use crate::report::families::{self, BALANCER, DIRECT, EMULATOR};
+use crate::report::sections::headline::PUBLISHED;
+use crate::report::svg::{Bar, BarChart, Line};
+use crate::report::text::{bytes, rate, ratio, time};
+use crate::results::{Family, Loop, PathResult, Run};
+
+pub fn section(run: &Run) -> Section {
+    let mut section = Section::new("Throughput");
+    let charts = charts(run, |path| path.family != Family::Emulator);
+    if charts.is_empty() {
+        return section;
+    }
+    section.words(
+        "Requests a second that were answered rightly and whole, as many as the connections bear: \
+         the median of the rounds, with the least and the most as whiskers. What is measured has one \
+         core to itself.",
+    );
+    for (caption, mut chart) in charts {
+        chart.line = reference(run, &chart.title);
+        section.figure(caption, chart.draw());
+    }
+    section.folded_table("Throughput as numbers", table(run));
+    section
+}
+
+/// Apart from all others, on a scale of their own.
+pub fn emulators(run: &Run) -> Section {
+    let mut section = Section::new("Emulators of API Gateway");
+    let charts = charts(run, |path| path.family == Family::Emulator);
+    if !charts.is_empty() {
+        section.words(format!(
+            "{}{}. They run the same description of an API on one's own machine; how fast they do \
+             says nothing of API Gateway, which is why they stand apart, on a scale of their own.",
+            EMULATOR[..1].to_uppercase(),
+            &EMULATOR[1..]
+        ));
+    }
+    for (caption, chart) in charts {
+        section.figure(format!("{caption} — {EMULATOR}"), chart.draw());
+    }
+    section
+}
+
+/// One a file, with its caption. The title is the file.
+fn charts(run: &Run, is_wanted: impl Fn(&PathResult) -> bool) -> Vec<(String, BarChart)> {
+    let mut charts = Vec::new();
+    for (file, size) in families::files(run) {
+        let mut family = None;
+        let mut bars = Vec::new();
+        for path in run.paths.iter().filter(|path| is_wanted(path)) {
+            if let Some(measured) = families::closed(path, file) {
+                let is_new = family.replace(path.family) != Some(path.family);
+                bars.push(bar(run, path, measured, is_new));
+            }
+        }
+        if !bars.is_empty() {
+            let columns = ["served", "÷ elb", "÷ direct"].map(str::to_owned).to_vec();
+            let unit = "requests a second".to_owned();
+            let chart = BarChart {
+                title: file.to_owned(),
+                unit,
+                columns,
+                bars,
+                line: None,
+            };
+            charts.push((format!("{file} ({})", bytes(size as f64)), chart));
+        }
+    }
+    charts
+}
+
+fn bar(run: &Run, path: &PathResult, measured: &Loop, is_new: bool) -> Bar {
+    let served = measured.rate_served();
+    let beside = |name| ratio(Some(served), families::served(run, name, &measured.file));
+    Bar {
+        heading: is_new.then(|| families::title(path.family).to_owned()),
+        label: path.label.clone(),
+        class: families::area(path.family),
+        value: served,
+        spread: measured.spread(),
+        texts: vec![rate(served), beside(BALANCER), beside(DIRECT)],
+    }
+}
+
+fn reference(run: &Run, file: &str) -> Option<Line> {
+    let value = families::served(run, BALANCER, file)? * PUBLISHED;
+    let label = "22 % of elb: API Gateway's HTTP proxy, 2017 evaluation".to_owned();
+    Some(Line { value, label })
+}
+
+fn table(run: &Run) -> Table {
+    let head = [
+        "Path",
+        "File",
+        "Served",
+        "Least",
+        "Most",
+        "÷ elb",
+        "÷ direct",
+        "Bodies",
+        "p50",
+        "p99",
+    ];
+    let mut table = Table::new(2, &head);
+    for (file, _) in families::files(run) {
+        for path in &run.paths {
+            if let Some(measured) = families::closed(path, file) {
+                table.row(row(run, path, measured));
+            }
+        }
+    }
+    table
+}
+
+fn row(run: &Run, path: &PathResult, measured: &Loop) -> Vec<Cell> {
+    let served = measured.rate_served();
+    let (least, most) = measured.spread();
+    let beside = |name| ratio(Some(served), families::served(run, name, &measured.file));
+    let median = |of: fn(&crate::results::Round) -> f64| {
+        crate::results::median(measured.rounds.iter().map(of))
+    };
+    let cells = [
+        families::label(path),
+        measured.file.clone(),
+        rate(served),
+        rate(least),
+        rate(most),
+        beside(BALANCER),
+        beside(DIRECT),
+        format!("{}/s", bytes(served * measured.bytes as f64)),
+        time(median(|round| round.latency.p50)),
+        time(median(|round| round.latency.p99)),
+    ];
+    cells.into_iter().map(Cell::from).collect()
+}
