@@ -50,8 +50,10 @@ pub enum Block {
 #[derive(Clone, Debug, Default)]
 pub struct Table {
     pub head: Vec<String>,
-    /// Which columns are words, and stand left. All others stand right.
+    /// How many columns from the first are words, and stand left. All others stand right.
     pub words: usize,
+    /// Whether the last column is words as well.
+    pub is_last_words: bool,
     pub rows: Vec<Vec<Cell>>,
 }
 
@@ -103,6 +105,14 @@ impl Section {
         }
     }
 
+    /// Blocks that open on demand, if there are any.
+    pub fn fold(&mut self, title: &str, blocks: Vec<Block>) {
+        if !blocks.is_empty() {
+            let title = title.to_owned();
+            self.blocks.push(Block::Fold { title, blocks });
+        }
+    }
+
     /// A table that opens on demand, as a figure says the same.
     pub fn folded_table(&mut self, title: impl Into<String>, table: Table) {
         if !table.rows.is_empty() {
@@ -122,8 +132,18 @@ impl Table {
         Self {
             head,
             words,
+            is_last_words: false,
             rows: Vec::new(),
         }
+    }
+
+    pub fn with_last_words(mut self) -> Self {
+        self.is_last_words = true;
+        self
+    }
+
+    pub fn is_words(&self, column: usize) -> bool {
+        column < self.words || self.is_last_words && column + 1 == self.head.len()
     }
 
     pub fn row(&mut self, cells: impl IntoIterator<Item = Cell>) {

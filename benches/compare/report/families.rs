@@ -50,6 +50,14 @@ pub fn label(path: &PathResult) -> String {
     }
 }
 
+/// Paths whose speed means something, with what a figure's caption adds: those that reach a
+/// server, and those that reach functions, which take so much longer that one scale cannot show
+/// both.
+pub fn scales(run: &Run) -> [(&'static str, Vec<&PathResult>); 2] {
+    let (functions, servers) = real(run).partition(|path| path.family == Family::Lambda);
+    [("", servers), (", functions", functions)]
+}
+
 /// Paths whose speed means something.
 pub fn real(run: &Run) -> impl Iterator<Item = &PathResult> {
     run.paths

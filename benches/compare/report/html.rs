@@ -91,7 +91,13 @@ fn block(part: &Block) -> String {
 }
 
 fn table_of(table: &Table) -> String {
-    let column = |at: usize| if at < table.words { "" } else { " class=\"n\"" };
+    let column = |at: usize| {
+        if table.is_words(at) {
+            ""
+        } else {
+            " class=\"n\""
+        }
+    };
     let head = table.head.iter().enumerate();
     let head: String = head
         .map(|(at, text)| format!("<th{}>{}</th>", column(at), escape(text)))
@@ -99,7 +105,7 @@ fn table_of(table: &Table) -> String {
     let row = |cells: &Vec<Cell>| {
         let cells = cells.iter().enumerate();
         let cells: String = cells
-            .map(|(at, cell)| cell_of(at < table.words, cell))
+            .map(|(at, cell)| cell_of(table.is_words(at), cell))
             .collect();
         format!("<tr>{cells}</tr>\n")
     };

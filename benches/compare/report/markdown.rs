@@ -48,7 +48,7 @@ fn block(part: &Block) -> String {
 fn table_of(table: &Table) -> String {
     let line = |cells: Vec<String>| format!("| {} |\n", cells.join(" | "));
     let head = line(table.head.iter().map(|text| words(text)).collect());
-    let rule = |at| if at < table.words { "---" } else { "---:" };
+    let rule = |at| if table.is_words(at) { "---" } else { "---:" };
     let rules = line(
         (0..table.head.len())
             .map(|at| rule(at).to_owned())

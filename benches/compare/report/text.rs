@@ -98,6 +98,19 @@ pub fn times(value: f64) -> String {
     }
 }
 
+/// `93 %` of a share, on one line.
+pub fn percent(share: f64) -> String {
+    let percent = share * 100.0;
+    // 99.9 % is not 100 %.
+    let is_fine = (99.0..100.0).contains(&percent) || percent < 1.0;
+    let percent = if is_fine {
+        (percent * 10.0).round() / 10.0
+    } else {
+        percent.round()
+    };
+    format!("{}\u{a0}%", number(percent))
+}
+
 /// `$3.50`, `$1,050`, `$0.0025`.
 pub fn dollars(value: f64) -> String {
     match value {
@@ -114,7 +127,6 @@ pub fn dollars(value: f64) -> String {
 pub fn volume(requests: f64) -> String {
     match requests {
         _ if !requests.is_finite() => "–".to_owned(),
-        _ if requests >= 9.995e8 => format!("{} thousand million", number(requests / 1e9)),
         _ if requests >= 1e6 => format!("{} million", number(requests / 1e6)),
         _ => thousands(requests),
     }
@@ -184,11 +196,26 @@ mod tests {
         );
         assert_eq!(
             [volume(15.12e6), volume(1e10)],
-            ["15.1 million", "10 thousand million"]
+            ["15.1 million", "10,000 million"]
         );
         assert_eq!(
             [ratio(Some(1.0), Some(3.0)), ratio(Some(1.0), Some(0.0))],
             ["0.33", "–"]
+        );
+    }
+
+    #[test]
+    fn percents_have_a_digit_behind_the_point_at_the_ends() {
+        let percents = [0.5, 0.7012, 0.999, 0.004, 1.2].map(percent);
+        assert_eq!(
+            percents,
+            [
+                "50\u{a0}%",
+                "70\u{a0}%",
+                "99.9\u{a0}%",
+                "0.4\u{a0}%",
+                "120\u{a0}%"
+            ]
         );
     }
 

@@ -37,7 +37,7 @@ pub fn section(run: &Run) -> Section {
     let title = format!("Dollars a month, {} or an API", instance.name);
     section.figure(title, chart(&prices, &measured, instance));
     section.blocks.push(Block::Title(
-        "The gateway is no dearer from so many requests a month".to_owned(),
+        "From so many requests a month on, the gateway costs no more".to_owned(),
     ));
     section.table(evens(&prices, &measured));
     section.blocks.push(Block::Title(
@@ -115,7 +115,7 @@ fn assumptions(
         number(measured.requests_a_connection),
         number(measured.connection_seconds),
         instance.name,
-        dollars(instance.hour),
+        hourly(instance),
     )
 }
 
@@ -147,6 +147,7 @@ fn chart(prices: &Prices, measured: &Measured, instance: &Instance) -> String {
         let points = all.filter_map(|at| Some((at, cost::of(prices, &service, measured, at)?)));
         Curve {
             label,
+            note: String::new(),
             class: class.to_owned(),
             points: points.collect(),
         }
@@ -159,7 +160,7 @@ fn chart(prices: &Prices, measured: &Measured, instance: &Instance) -> String {
         x_ticks: COLUMNS.map(|at| (at, thousands(at / 1e6))).to_vec(),
         x_title: "million requests a month".to_owned(),
         y_title: "dollars a month".to_owned(),
-        y_text: dollars,
+        y_text: |value| format!("${}", number(value)),
         curves: services(instance).map(curve).to_vec(),
         marks: marks(prices, measured, instance),
     };
@@ -189,10 +190,10 @@ fn marks(prices: &Prices, measured: &Measured, instance: &Instance) -> Vec<Mark>
 fn evens(prices: &Prices, measured: &Measured) -> Table {
     let head = [
         "Machine",
-        "One, to a REST API",
-        "to an HTTP API",
-        "Two and an NLB, to a REST API",
-        "to an HTTP API",
+        "One ≤ REST API",
+        "One ≤ HTTP API",
+        "Two + NLB ≤ REST API",
+        "Two + NLB ≤ HTTP API",
     ];
     let mut table = Table::new(1, &head);
     for instance in &prices.instances {
@@ -206,6 +207,11 @@ fn evens(prices: &Prices, measured: &Measured) -> Table {
         table.row(cells);
     }
     table
+}
+
+/// With all its digits.
+fn hourly(instance: &Instance) -> String {
+    format!("${}", instance.hour)
 }
 
 fn name(instance: &Instance) -> String {
@@ -278,7 +284,7 @@ fn machines(prices: &Prices, measured: &Measured) -> Table {
         table.row([
             name(instance).into(),
             number(instance.vcpus).into(),
-            dollars(instance.hour).into(),
+            hourly(instance).into(),
             number(measured.rate_a_core * instance.vcpus * measured.utilisation).into(),
             dollars(cost::million_at_rate(instance, measured)).into(),
         ]);
@@ -315,7 +321,7 @@ fn sources(prices: &Prices) -> Table {
     for instance in &prices.instances {
         row(
             &instance.name,
-            format!("${} an hour", instance.hour),
+            format!("{} an hour", hourly(instance)),
             &instance.source,
             instance.verified,
         );

@@ -34,6 +34,7 @@ fn table<'a>(run: &Run, unit: &str, extras: impl Iterator<Item = &'a Extra>) -> 
         &["Path", unit]
     };
     let mut table = Table::new(1, head);
+    table.is_last_words = has_notes;
     for extra in extras {
         let label = families::path(run, &extra.path).map_or(extra.path.clone(), families::label);
         let mut cells: Vec<Cell> = vec![label.into(), number(extra.value).into()];

@@ -2,10 +2,10 @@
 
 use crate::report::families::{self, BALANCER};
 use crate::report::sections::{costs, trust};
-use crate::report::text::{number, times};
+use crate::report::text::{number, percent, times};
 use crate::results::{Family, PathResult, Run};
 
-/// The evaluation of 2017 that asked the question: API Gateway's HTTP proxy beside a load balancer.
+/// The evaluation of 2017 that asked the question: API Gateway’s HTTP proxy beside a load balancer.
 pub const PUBLISHED: f64 = 0.22;
 
 pub fn sentences(run: &Run) -> Vec<String> {
@@ -47,13 +47,13 @@ fn answer(run: &Run) -> Option<String> {
         ));
     };
     Some(format!(
-        "Behind {}, nginx serves {} % of what HAProxy in front of it does ({} of {} requests a second \
-         of {file}); API Gateway's HTTP proxy served {} % of a load balancer in 2017.",
+        "Behind {}, nginx serves {} of what HAProxy in front of it does ({} of {} requests a second \
+         of {file}); API Gateway’s HTTP proxy served {} of a load balancer in 2017.",
         path.label,
-        number((ours / balancer * 100.0).round()),
+        percent(ours / balancer),
         number(ours),
         number(balancer),
-        number(PUBLISHED * 100.0)
+        percent(PUBLISHED)
     ))
 }
 
@@ -64,7 +64,7 @@ fn by_file(run: &Run) -> Option<String> {
             families::closed(path, file)?.rate_served() / families::served(run, BALANCER, file)?;
         share
             .is_finite()
-            .then(|| format!("{file} {} %", number((share * 100.0).round())))
+            .then(|| format!("{file} {}", percent(share)))
     });
     let shares: Vec<String> = shares.collect();
     (shares.len() > 1).then(|| format!("By file: {}.", shares.join(", ")))

@@ -3,7 +3,7 @@
 use crate::report::document::{Block, Cell, Section, Table, Tone};
 use crate::report::families;
 use crate::report::svg::{Curve, CurveChart, share_of_percentile};
-use crate::report::text::{self, number, thousands, time};
+use crate::report::text::{self, percent, thousands, time};
 use crate::results::{Family, Loop, PathResult, Round, Run};
 
 /// Below that much of the rate, a path did not bear it.
@@ -17,24 +17,25 @@ pub fn section(run: &Run) -> Section {
     let first = families::files(run).first().map(|file| file.0);
     let mut more = Vec::new();
     for (file, rate) in loops(run) {
-        let caption = format!("{file}, {} requests a second", thousands(rate as f64));
-        if section.blocks.is_empty() {
-            section.words(INTRODUCTION);
-        }
-        let Some(svg) = chart(run, &file, rate, &caption) else {
-            continue;
-        };
-        match first == Some(file.as_str()) {
-            true => section.figure(caption, svg),
-            false => more.push(Block::Figure { caption, svg }),
+        for (which, paths) in families::scales(run) {
+            let caption = format!(
+                "{file}, {} requests a second{which}",
+                thousands(rate as f64)
+            );
+            let Some(svg) = chart(run, &paths, (&file, rate)) else {
+                continue;
+            };
+            match first == Some(file.as_str()) {
+                true => section.figure(caption, svg),
+                false => more.push(Block::Figure { caption, svg }),
+            }
         }
     }
-    if !more.is_empty() {
-        let title = "Latency of the other files".to_owned();
-        section.blocks.push(Block::Fold {
-            title,
-            blocks: more,
-        });
+    section.fold("Latency of the other files", more);
+    if !section.blocks.is_empty() {
+        section
+            .blocks
+            .insert(0, Block::Words(INTRODUCTION.to_owned()));
     }
     section.folded_table("Latency as numbers", table(run));
     section
@@ -78,27 +79,18 @@ pub fn typical(measured: &Loop) -> Option<&Round> {
     rounds.get(rounds.len().saturating_sub(1) / 2).copied()
 }
 
-fn chart(run: &Run, file: &str, rate: u64, caption: &str) -> Option<String> {
-    let paths = families::real(run);
-    let curves: Vec<Curve> = paths
-        .filter_map(|path| curve(run, path, file, rate))
-        .collect();
+fn chart(run: &Run, paths: &[&PathResult], (file, rate): (&str, u64)) -> Option<String> {
+    let curves = paths.iter().filter_map(|path| curve(run, path, file, rate));
+    let curves: Vec<Curve> = curves.collect();
     if curves.is_empty() {
         return None;
     }
-    let ticks = [
-        (0.5, "50 %"),
-        (0.9, "90 %"),
-        (0.99, "99 %"),
-        (0.999, "99.9 %"),
-    ];
+    let ticks = [0.5, 0.9, 0.99, 0.999].map(|share| (share_of_percentile(share), percent(share)));
     let chart = CurveChart {
-        title: format!("Latency by percentile of {caption}"),
+        title: format!("Latency of {file} by percentile, at {rate} requests a second"),
         x: (share_of_percentile(0.5), END),
         is_x_logarithmic: false,
-        x_ticks: ticks
-            .map(|(share, text)| (share_of_percentile(share), text.to_owned()))
-            .to_vec(),
+        x_ticks: ticks.to_vec(),
         x_title: "share of requests that were at least as fast".to_owned(),
         y_title: "answered after".to_owned(),
         y_text: time,
@@ -110,40 +102,41 @@ fn chart(run: &Run, file: &str, rate: u64, caption: &str) -> Option<String> {
 
 fn curve(run: &Run, path: &PathResult, file: &str, rate: u64) -> Option<Curve> {
     let measured = open(path, file, rate)?;
-    let points = points(typical(measured)?);
     let share = measured.rate_served() / rate as f64;
-    let label = match share < BORNE {
-        true => format!(
-            "{} (bore {} %)",
-            path.label,
-            number((share * 100.0).round())
-        ),
-        false => path.label.clone(),
+    let note = match share < BORNE {
+        true => format!(" (bore {})", percent(share)),
+        false => String::new(),
     };
     Some(Curve {
-        label,
+        label: path.label.clone(),
+        note,
         class: families::curve(run, path),
-        points,
+        points: points(typical(measured)?),
     })
 }
 
+/// From p50 to p99.9, by what the round has between.
 fn points(round: &Round) -> Vec<(f64, f64)> {
     let latency = &round.latency;
-    let four = [
+    let fixed = [
         (0.5, latency.p50),
         (0.9, latency.p90),
         (0.99, latency.p99),
         (0.999, latency.p999),
     ];
-    let all = match latency.curve.len() {
-        0 | 1 => &four[..],
-        _ => &latency.curve[..],
-    };
-    let points = all
-        .iter()
-        .filter(|point| point.0 >= 0.5 && point.1.is_finite());
-    let points = points.map(|point| (share_of_percentile(point.0), point.1));
-    points.filter(|point| point.0 <= END + 1e-9).collect()
+    let between = |point: &&(f64, f64)| point.0 > 0.5 && point.0 < 0.999;
+    let mut all: Vec<(f64, f64)> = latency.curve.iter().filter(between).copied().collect();
+    match all.is_empty() {
+        true => all.extend(fixed),
+        // A fine curve has the other two.
+        false => all.extend([fixed[0], fixed[3]]),
+    }
+    all.sort_by(|a, b| f64::total_cmp(&a.0, &b.0));
+    let at = |point: (f64, f64)| (share_of_percentile(point.0), point.1);
+    all.into_iter()
+        .filter(|point| point.1.is_finite())
+        .map(at)
+        .collect()
 }
 
 fn table(run: &Run) -> Table {

@@ -17,7 +17,7 @@ pub fn section(run: &Run) -> Section {
     let Some(&(file, _)) = families::files(run).first() else {
         return section;
     };
-    let components = components(run);
+    let components = components(run.paths.iter());
     if components.is_empty() {
         return section;
     }
@@ -25,9 +25,11 @@ pub fn section(run: &Run) -> Section {
         "Processor time of user and system by component, in microseconds a served request, in the \
          closed loop: the median of the rounds. The load is drawn pale and not in the sum.",
     );
-    let chart = chart(run, file, &components);
-    if !chart.stacks.is_empty() {
-        section.figure(format!("Processor time for {file}"), chart.draw());
+    for (which, paths) in families::scales(run) {
+        let chart = chart(file, &paths);
+        if !chart.stacks.is_empty() {
+            section.figure(format!("Processor time for {file}{which}"), chart.draw());
+        }
     }
     section.folded_table(
         "Processor time as numbers, in µs a request",
@@ -43,11 +45,9 @@ pub fn section(run: &Run) -> Section {
     section
 }
 
-/// In the order in which they come, the load last.
-fn components(run: &Run) -> Vec<String> {
-    let rounds = run
-        .paths
-        .iter()
+/// In the order in which they come, but the gateway first and the load last.
+fn components<'a>(paths: impl Iterator<Item = &'a PathResult>) -> Vec<String> {
+    let rounds = paths
         .flat_map(|path| &path.closed)
         .flat_map(|measured| &measured.rounds);
     let mut components: Vec<String> = Vec::new();
@@ -56,28 +56,42 @@ fn components(run: &Run) -> Vec<String> {
             components.push(component.clone());
         }
     }
-    components.sort_by_key(|component| component == LOAD);
+    components.sort_by_key(|component| match component.as_str() {
+        name if GATEWAY.contains(&name) => 0,
+        LOAD => 2,
+        _ => 1,
+    });
     components
 }
 
-fn chart(run: &Run, file: &str, components: &[String]) -> StackChart {
-    let stack = |path: &PathResult| {
-        let measured = families::closed(path, file)?;
-        let part = |component: &String| measured.cpu(component).unwrap_or(0.0);
-        let parts: Vec<f64> = components.iter().map(part).collect();
-        Some(Stack {
-            label: path.label.clone(),
-            parts,
-            text: number(total(measured)?),
-        })
-    };
+fn chart(file: &str, paths: &[&PathResult]) -> StackChart {
+    let components = components(paths.iter().copied());
+    let stacks = paths
+        .iter()
+        .filter_map(|path| stack(path, file, &components));
     StackChart {
         title: format!("Processor time by component for {file}"),
         unit: "µs a request".to_owned(),
-        legend: legend(components),
-        column: "µs, no load".to_owned(),
-        stacks: families::real(run).filter_map(stack).collect(),
+        legend: legend(&components),
+        column: "µs".to_owned(),
+        stacks: stacks.collect(),
     }
+}
+
+fn stack(path: &PathResult, file: &str, components: &[String]) -> Option<Stack> {
+    let measured = families::closed(path, file)?;
+    let part = |component: &String| measured.cpu(component).unwrap_or(0.0);
+    let told = components.iter().filter(|component| *component != LOAD);
+    let told = told.filter_map(|component| {
+        let time = measured.cpu(component)?;
+        Some(format!("{component} {}", number(time)))
+    });
+    Some(Stack {
+        label: path.label.clone(),
+        parts: components.iter().map(part).collect(),
+        sum: number(total(measured)?),
+        parts_text: told.collect::<Vec<_>>().join(" + "),
+    })
 }
 
 /// The gateway's colour is its family's; all others follow, so that none is the gateway's.
@@ -138,7 +152,7 @@ fn processor_table(run: &Run, components: &[String]) -> Table {
 
 /// One row a path and component, the most of all rounds.
 fn memory_table(run: &Run) -> Table {
-    let mut table = Table::new(1, &["Path", "All but load", "Of which"]);
+    let mut table = Table::new(1, &["Path", "All but load", "Of which"]).with_last_words();
     for path in &run.paths {
         let most = most_memory(path);
         if most.is_empty() {

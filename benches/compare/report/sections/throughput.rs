@@ -1,6 +1,6 @@
 //! How many requests a second each path serves, a chart a file.
 
-use crate::report::document::{Cell, Section, Table};
+use crate::report::document::{Block, Cell, Section, Table};
 use crate::report::families::{self, BALANCER, DIRECT, EMULATOR};
 use crate::report::sections::headline::PUBLISHED;
 use crate::report::svg::{Bar, BarChart, Line};
@@ -13,13 +13,13 @@ pub fn section(run: &Run) -> Section {
     if charts.is_empty() {
         return section;
     }
-    section.words(
+    section.words(format!(
         "Requests a second that were answered rightly and whole, as many as the connections bear: \
-         the median of the rounds, with the least and the most as whiskers. What is measured has one \
-         core to itself.",
-    );
-    for (caption, mut chart) in charts {
-        chart.line = reference(run, &chart.title);
+             the median of the rounds, with the least and the most as whiskers. {}",
+        run.machine.pinning
+    ));
+    for (file, caption, mut chart) in charts {
+        chart.line = reference(run, file);
         section.figure(caption, chart.draw());
     }
     section.folded_table("Throughput as numbers", table(run));
@@ -38,14 +38,25 @@ pub fn emulators(run: &Run) -> Section {
             &EMULATOR[1..]
         ));
     }
-    for (caption, chart) in charts {
-        section.figure(format!("{caption} — {EMULATOR}"), chart.draw());
+    let mut more = Vec::new();
+    for (_, caption, mut chart) in charts {
+        // Beside a load balancer they would be compared after all.
+        chart.columns.truncate(1);
+        let caption = format!("{caption} — {EMULATOR}");
+        match section.blocks.len() {
+            1 => section.figure(caption, chart.draw()),
+            _ => more.push(Block::Figure {
+                caption,
+                svg: chart.draw(),
+            }),
+        }
     }
+    section.fold("Emulators, the other files", more);
     section
 }
 
-/// One a file, with its caption. The title is the file.
-fn charts(run: &Run, is_wanted: impl Fn(&PathResult) -> bool) -> Vec<(String, BarChart)> {
+/// One a file, with the file and a caption.
+fn charts(run: &Run, is_wanted: impl Fn(&PathResult) -> bool) -> Vec<(&str, String, BarChart)> {
     let mut charts = Vec::new();
     for (file, size) in families::files(run) {
         let mut family = None;
@@ -57,16 +68,15 @@ fn charts(run: &Run, is_wanted: impl Fn(&PathResult) -> bool) -> Vec<(String, Ba
             }
         }
         if !bars.is_empty() {
-            let columns = ["served", "÷ elb", "÷ direct"].map(str::to_owned).to_vec();
-            let unit = "requests a second".to_owned();
+            let caption = format!("{file} ({})", bytes(size as f64));
             let chart = BarChart {
-                title: file.to_owned(),
-                unit,
-                columns,
+                title: format!("Requests a second of {file} by path"),
+                unit: "requests a second".to_owned(),
+                columns: ["served", "÷ elb", "÷ direct"].map(str::to_owned).to_vec(),
                 bars,
                 line: None,
             };
-            charts.push((format!("{file} ({})", bytes(size as f64)), chart));
+            charts.push((file, caption, chart));
         }
     }
     charts
@@ -87,7 +97,7 @@ fn bar(run: &Run, path: &PathResult, measured: &Loop, is_new: bool) -> Bar {
 
 fn reference(run: &Run, file: &str) -> Option<Line> {
     let value = families::served(run, BALANCER, file)? * PUBLISHED;
-    let label = "22 % of elb: API Gateway's HTTP proxy, 2017 evaluation".to_owned();
+    let label = "22\u{a0}% of elb: API Gateway’s HTTP proxy (2017 evaluation)".to_owned();
     Some(Line { value, label })
 }
 

@@ -2,7 +2,7 @@
 
 use crate::report::document::{Block, Cell, Section, Table, Tone};
 use crate::report::families;
-use crate::report::text::{number, rate, thousands, times};
+use crate::report::text::{number, percent, rate, thousands, times};
 use crate::results::{Check, Loop, Run, median};
 
 /// How far our generator may be from another.
@@ -51,8 +51,8 @@ pub fn warnings(run: &Run) -> Vec<String> {
         let share = failed as f64 / (failed + served).max(1) as f64;
         (share > MANY).then(|| {
             format!(
-                "{} % of {}’s requests failed.",
-                number(share * 100.0),
+                "{} of the requests to “{}” failed.",
+                percent(share),
                 path.label
             )
         })

@@ -41,7 +41,7 @@ pub struct BarChart {
 }
 
 const WIDTH: f64 = 1040.0;
-const LABELS: f64 = 285.0;
+const LABELS: f64 = 345.0;
 const COLUMN: f64 = 88.0;
 const ROW: f64 = 23.0;
 const BAR: f64 = 13.0;
@@ -166,10 +166,10 @@ mod tests {
     #[test]
     fn a_bar_is_as_long_as_its_value_and_its_whiskers_as_its_spread() {
         let svg = chart(vec![bar(50.0, (25.0, 100.0))]).draw();
-        // From 297 to 848 for 0 to 100.
-        assert!(svg.contains("x=\"297\" y=\"29\" width=\"275.5\""), "{svg}");
+        // From 357 to 848 for 0 to 100.
+        assert!(svg.contains("x=\"357\" y=\"29\" width=\"245.5\""), "{svg}");
         assert!(
-            svg.contains("class=\"whisker\" x1=\"434.8\" y1=\"35.5\" x2=\"848\""),
+            svg.contains("class=\"whisker\" x1=\"479.8\" y1=\"35.5\" x2=\"848\""),
             "{svg}"
         );
         assert!(svg.contains("a &lt;b&gt;"), "{svg}");

@@ -80,9 +80,12 @@ impl Canvas {
     }
 }
 
-/// How wide a text is, roughly: the page's font is not known here.
+/// How wide a letter is on average, in a wide font: the page's is not known here.
+const LETTER: f64 = 6.9;
+
+/// How wide a text is, roughly.
 pub fn width_of(words: &str) -> f64 {
-    words.chars().count() as f64 * 6.7
+    words.chars().count() as f64 * LETTER
 }
 
 /// Cut to a width, with an ellipsis.
@@ -90,7 +93,7 @@ pub fn fitted(words: &str, width: f64) -> String {
     if width_of(words) <= width {
         return words.to_owned();
     }
-    let count = (width / 6.7).floor().max(2.0) as usize - 1;
+    let count = (width / LETTER).floor().max(2.0) as usize - 1;
     let cut: String = words.chars().take(count).collect();
     format!("{}…", cut.trim_end())
 }
@@ -125,6 +128,6 @@ mod tests {
     #[test]
     fn a_long_label_ends_in_an_ellipsis() {
         assert_eq!(fitted("short", 100.0), "short");
-        assert_eq!(fitted("as long as a label may be", 67.0), "as long a…");
+        assert_eq!(fitted("as long as a label may be", 69.0), "as long a…");
     }
 }

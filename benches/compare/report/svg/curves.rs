@@ -1,12 +1,14 @@
 //! Curves over a logarithmic scale, each labelled at its end, with marked points.
 
 use super::axis::Axis;
-use super::canvas::{Anchor, Canvas, fitted};
+use super::canvas::{Anchor, Canvas, fitted, width_of};
 
 /// A curve.
 #[derive(Clone, Debug)]
 pub struct Curve {
     pub label: String,
+    /// Stands behind the label, and is never cut.
+    pub note: String,
     /// Of the style sheet: colour and dashes.
     pub class: String,
     /// From left to right.
@@ -40,14 +42,14 @@ pub struct CurveChart {
 
 const WIDTH: f64 = 1040.0;
 const LEFT: f64 = 72.0;
-const RIGHT: f64 = 740.0;
+const RIGHT: f64 = 690.0;
 const TOP: f64 = 26.0;
 const LABEL: f64 = 17.0;
 
 impl CurveChart {
     pub fn draw(&self) -> String {
         let mut canvas = Canvas::new(WIDTH);
-        let height = (self.curves.len() as f64 * LABEL).max(270.0);
+        let height = (self.curves.len() as f64 * LABEL).max(250.0);
         let bottom = TOP + height;
         let x = match self.is_x_logarithmic {
             true => Axis::logarithmic(self.x, (LEFT, RIGHT)),
@@ -123,13 +125,16 @@ impl CurveChart {
         let wanted: Vec<f64> = ends.iter().map(|end| end.0.1).collect();
         let heights = apart(&wanted, LABEL, (TOP, bottom));
         for ((end, curve), height) in ends.iter().zip(heights) {
-            let leader = [*end, (RIGHT + 14.0, height), (RIGHT + 34.0, height)];
-            canvas.path(&format!("leader {}", curve.class), &leader);
-            let words = fitted(&curve.label, WIDTH - RIGHT - 40.0);
+            let stub = (RIGHT + 16.0, height);
+            canvas.line("leader", *end, stub);
+            let sample = [stub, (RIGHT + 44.0, height)];
+            canvas.path(&format!("curve {}", curve.class), &sample);
+            let room = WIDTH - RIGHT - 50.0 - width_of(&curve.note);
+            let words = fitted(&curve.label, room) + &curve.note;
             canvas.text(
                 "t-label",
                 Anchor::Start,
-                (RIGHT + 40.0, height + 4.5),
+                (RIGHT + 50.0, height + 4.5),
                 &words,
             );
         }
@@ -182,6 +187,7 @@ mod tests {
     fn a_curve_without_points_is_no_trouble() {
         let curve = Curve {
             label: "none".to_owned(),
+            note: String::new(),
             class: "c".to_owned(),
             points: vec![],
         };

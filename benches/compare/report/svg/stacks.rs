@@ -10,7 +10,10 @@ pub struct Stack {
     pub label: String,
     /// By the legend's order; 0 where there is none.
     pub parts: Vec<f64>,
-    pub text: String,
+    /// The sum.
+    pub sum: String,
+    /// What it is made of, for those who cannot tell the colours.
+    pub parts_text: String,
 }
 
 /// A chart.
@@ -27,8 +30,10 @@ pub struct StackChart {
 }
 
 const WIDTH: f64 = 1040.0;
-const LABELS: f64 = 285.0;
-const RIGHT: f64 = 910.0;
+const LABELS: f64 = 345.0;
+const RIGHT: f64 = 700.0;
+const SUM: f64 = 765.0;
+const PARTS: f64 = 780.0;
 const ROW: f64 = 23.0;
 const BAR: f64 = 15.0;
 const LEGEND_ROW: f64 = 20.0;
@@ -51,7 +56,7 @@ impl StackChart {
             (axis.at(0.0), bottom + 32.0),
             &self.unit,
         );
-        canvas.text("t-head", Anchor::End, (WIDTH, top - 4.0), &self.column);
+        canvas.text("t-head", Anchor::End, (SUM, top - 4.0), &self.column);
         for (at, stack) in self.stacks.iter().enumerate() {
             self.draw_stack(&mut canvas, &axis, stack, top + 3.0 + at as f64 * ROW);
         }
@@ -88,7 +93,9 @@ impl StackChart {
             }
             from += part;
         }
-        canvas.text("t-value", Anchor::End, (WIDTH, middle + 4.5), &stack.text);
+        canvas.text("t-value", Anchor::End, (SUM, middle + 4.5), &stack.sum);
+        let parts = fitted(&stack.parts_text, WIDTH - PARTS);
+        canvas.text("t-tick", Anchor::Start, (PARTS, middle + 4.5), &parts);
     }
 }
 
@@ -102,7 +109,8 @@ mod tests {
         let stack = Stack {
             label: "a".to_owned(),
             parts: vec![25.0, 75.0],
-            text: "100".to_owned(),
+            sum: "100".to_owned(),
+            parts_text: String::new(),
         };
         let chart = StackChart {
             legend: legend.to_vec(),
@@ -110,13 +118,13 @@ mod tests {
             ..StackChart::default()
         };
         let svg = chart.draw();
-        // From 297 to 910 for 0 to 100, with a pixel between.
+        // From 357 to 700 for 0 to 100, with a pixel between.
         assert!(
-            svg.contains("class=\"k-gateway\" x=\"297\" y=\"45\" width=\"152.2\""),
+            svg.contains("class=\"k-gateway\" x=\"357\" y=\"45\" width=\"84.8\""),
             "{svg}"
         );
         assert!(
-            svg.contains("class=\"k-nginx\" x=\"450.2\" y=\"45\" width=\"458.8\""),
+            svg.contains("class=\"k-nginx\" x=\"442.8\" y=\"45\" width=\"256.2\""),
             "{svg}"
         );
     }
@@ -131,6 +139,6 @@ mod tests {
             ..StackChart::default()
         }
         .draw();
-        assert!(svg.contains("class=\"k0\" x=\"297\" y=\"24\""), "{svg}");
+        assert!(svg.contains("class=\"k0\" x=\"357\" y=\"24\""), "{svg}");
     }
 }

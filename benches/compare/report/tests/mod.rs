@@ -121,15 +121,15 @@ fn the_headline_answers_in_percent() {
     let headline = sections::document(&fixture::run()).headline;
     let answer = &headline[0];
     assert!(
-        answer.starts_with("Behind Countersign, certificate + SigV4, nginx serves 70 % of"),
+        answer.starts_with("Behind Countersign, certificate + SigV4, nginx serves 70\u{a0}% of"),
         "{answer}"
     );
     assert!(
-        answer.contains("22 % of a load balancer in 2017"),
+        answer.contains("22\u{a0}% of a load balancer in 2017"),
         "{answer}"
     );
     assert!(
-        headline[1].contains("/child/random.txt 74 %"),
+        headline[1].contains("/child/random.txt 74\u{a0}%"),
         "{}",
         headline[1]
     );
