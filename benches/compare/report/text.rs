@@ -111,14 +111,14 @@ pub fn percent(share: f64) -> String {
     format!("{}\u{a0}%", number(percent))
 }
 
-/// `$3.50`, `$1,050`, `$0.0025`.
+/// `$3.50`, `$1,050`, `$0.00250`.
 pub fn dollars(value: f64) -> String {
     match value {
         _ if !value.is_finite() => "–".to_owned(),
         _ if value >= 100.0 => format!("${}", thousands(value)),
         _ if value >= 0.095 || value == 0.0 => format!("${value:.2}"),
         _ if value >= 0.0095 => format!("${value:.3}"),
-        _ if value >= 0.000_095 => format!("${value:.4}"),
+        _ if value >= 0.000_095 => format!("${value:.5}"),
         _ => format!("${value:.1e}"),
     }
 }
@@ -192,7 +192,7 @@ mod tests {
         );
         assert_eq!(
             [dollars(3.5), dollars(1050.0), dollars(0.0025)],
-            ["$3.50", "$1,050", "$0.0025"]
+            ["$3.50", "$1,050", "$0.00250"]
         );
         assert_eq!(
             [volume(15.12e6), volume(1e10)],

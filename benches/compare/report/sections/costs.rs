@@ -179,7 +179,8 @@ fn marks(prices: &Prices, measured: &Measured, instance: &Instance) -> Vec<Mark>
                 Some(Mark {
                     point,
                     label: volume(at),
-                    is_above: at_least > 1.0,
+                    // Each on the side of its own curve where no other runs.
+                    is_above: other == Service::RestApi,
                 })
             }));
         }

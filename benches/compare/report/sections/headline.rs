@@ -70,29 +70,29 @@ fn by_file(run: &Run) -> Option<String> {
     (shares.len() > 1).then(|| format!("By file: {}.", shares.join(", ")))
 }
 
-/// Each path of the gateway beside those of others that check the same.
+/// For each kind of checks, the gateway's first path beside those of others.
 fn with_the_same_checks(run: &Run) -> Option<String> {
     let (file, _) = *families::files(run).first()?;
-    let of = |family| {
-        run.paths
-            .iter()
-            .filter(move |path: &&PathResult| path.family == family)
-    };
-    let mut parts = Vec::new();
-    for ours in of(Family::Gateway) {
-        let peers = of(Family::Peer).filter(|peer| peer.checks == ours.checks);
-        let beside = peers.filter_map(|peer| {
-            let share = families::closed(ours, file)?.rate_served()
-                / families::closed(peer, file)?.rate_served();
-            share
-                .is_finite()
-                .then(|| format!("{} × {}", times(share), peer.label))
-        });
+    let of = |family| move |path: &&PathResult| path.family == family;
+    let mut parts: Vec<String> = Vec::new();
+    let mut told: Vec<&str> = Vec::new();
+    for ours in run.paths.iter().filter(of(Family::Gateway)) {
+        let peers = run.paths.iter().filter(of(Family::Peer));
+        let peers = peers.filter(|peer| peer.checks == ours.checks);
+        let beside = peers.filter_map(|peer| beside(ours, peer, file));
         let beside: Vec<String> = beside.collect();
-        if !beside.is_empty() {
-            parts.push(format!("{} serves {}", ours.label, beside.join(", ")));
+        if !beside.is_empty() && !told.contains(&ours.checks.as_str()) {
+            told.push(&ours.checks);
+            parts.push(format!("{} serves {}", ours.label, beside.join("; ")));
         }
     }
-    (!parts.is_empty())
-        .then(|| format!("Beside others with the same checks: {}.", parts.join("; ")))
+    let parts = (!parts.is_empty()).then(|| parts.join(". "))?;
+    Some(format!("Beside others with the same checks: {parts}."))
+}
+
+fn beside(ours: &PathResult, peer: &PathResult, file: &str) -> Option<String> {
+    let [ours, theirs] = [ours, peer].map(|path| families::closed(path, file));
+    let share = ours?.rate_served() / theirs?.rate_served();
+    let text = format!("{}\u{a0}×\u{a0}{}", times(share), peer.label);
+    share.is_finite().then_some(text)
 }

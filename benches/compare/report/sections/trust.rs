@@ -35,9 +35,9 @@ pub fn section(run: &Run) -> Section {
 pub fn warnings(run: &Run) -> Vec<String> {
     let apart = run.checks.iter().filter(|check| !agrees(check)).map(|check| {
         format!(
-            "The load is not that of {} on {}: it served {} times as much. See “Can it be believed?”",
+            "The load is not that of {} on “{}”: it served {} times as much. See “Can it be believed?”",
             check.other,
-            check.path,
+            label(run, check),
             times(quotient(check))
         )
     });
@@ -58,6 +58,10 @@ pub fn warnings(run: &Run) -> Vec<String> {
         })
     });
     apart.chain(failing).collect()
+}
+
+fn label(run: &Run, check: &Check) -> String {
+    families::path(run, &check.path).map_or(check.path.clone(), families::label)
 }
 
 fn quotient(check: &Check) -> f64 {
@@ -86,7 +90,7 @@ fn checks(run: &Run) -> Table {
             Tone::Flag
         };
         table.row([
-            check.path.as_str().into(),
+            label(run, check).into(),
             check.other.as_str().into(),
             rate(median(check.ours.iter().copied())).into(),
             rate(median(check.theirs.iter().copied())).into(),

@@ -42,7 +42,7 @@ pub struct CurveChart {
 
 const WIDTH: f64 = 1040.0;
 const LEFT: f64 = 72.0;
-const RIGHT: f64 = 690.0;
+const RIGHT: f64 = 650.0;
 const TOP: f64 = 26.0;
 const LABEL: f64 = 17.0;
 

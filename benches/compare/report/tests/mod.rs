@@ -172,7 +172,7 @@ fn what_went_wrong_is_told_before_all() {
     assert!(
         warnings
             .iter()
-            .any(|warning| warning.contains("oha on gateway-mtls")),
+            .any(|warning| warning.contains("oha on “Countersign, certificate”")),
         "{warnings:?}"
     );
     assert!(
