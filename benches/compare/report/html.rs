@@ -121,7 +121,10 @@ fn cell_of(words: bool, cell: &Cell) -> String {
     match cell.tone {
         Tone::Plain if words => format!("<td>{text}</td>"),
         Tone::Plain => format!("<td class=\"n\">{text}</td>"),
-        Tone::Code => format!("<td class=\"{class}code\"><code>{text}</code></td>"),
+        Tone::Code => {
+            let short = if text.len() <= 40 { " short" } else { "" };
+            format!("<td class=\"{class}code{short}\"><code>{text}</code></td>")
+        }
         Tone::Grey => format!("<td class=\"{class}grey\">{text}</td>"),
         Tone::Better => format!("<td class=\"{class}better\">{text}</td>"),
         Tone::Worse => format!("<td class=\"{class}worse\">{text}</td>"),

@@ -1,6 +1,6 @@
 //! What a request costs of the processor and what each component holds of memory.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::report::document::{Block, Cell, Section, Table};
 use crate::report::families;
@@ -45,23 +45,23 @@ pub fn section(run: &Run) -> Section {
     section
 }
 
-/// In the order in which they come, but the gateway first and the load last.
+/// What stands in front first, what stands behind all of them next, the load last.
 fn components<'a>(paths: impl Iterator<Item = &'a PathResult>) -> Vec<String> {
-    let rounds = paths
-        .flat_map(|path| &path.closed)
-        .flat_map(|measured| &measured.rounds);
-    let mut components: Vec<String> = Vec::new();
-    for component in rounds.flat_map(|round| round.cpu.keys()) {
-        if !components.contains(component) {
-            components.push(component.clone());
+    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+    for path in paths {
+        let rounds = path.closed.iter().flat_map(|measured| &measured.rounds);
+        let names: BTreeSet<&String> = rounds.flat_map(|round| round.cpu.keys()).collect();
+        for name in names {
+            *counts.entry(name).or_insert(0) += 1;
         }
     }
-    components.sort_by_key(|component| match component.as_str() {
-        name if GATEWAY.contains(&name) => 0,
-        LOAD => 2,
-        _ => 1,
+    let mut components: Vec<&str> = counts.keys().copied().collect();
+    components.sort_by_key(|&component| match component {
+        _ if GATEWAY.contains(&component) => (0, 0),
+        LOAD => (2, 0),
+        _ => (1, counts[component]),
     });
-    components
+    components.into_iter().map(str::to_owned).collect()
 }
 
 fn chart(file: &str, paths: &[&PathResult]) -> StackChart {

@@ -4,9 +4,11 @@ mod axis;
 mod bars;
 mod canvas;
 mod curves;
+mod ratios;
 mod stacks;
 
 pub use axis::share_of_percentile;
 pub use bars::{Bar, BarChart, Line};
 pub use curves::{Curve, CurveChart, Mark};
+pub use ratios::{Ratio, RatioChart};
 pub use stacks::{Stack, StackChart};

@@ -226,7 +226,7 @@ fn two_runs_are_laid_beside_one_another() {
         .lines()
         .find(|line| line.contains("+ SigV4 | / |"))
         .expect("it is there");
-    assert!(line.contains("**2.00** | 1.79 … 2.24"), "{line}");
+    assert!(line.contains("**▲ 2.00** | 1.79 … 2.24"), "{line}");
     assert!(markdown.contains("Only in A: direct."), "{markdown}");
     assert!(
         markdown.contains("| nginx | nginx/1.22.1 | nginx/1.29 |"),
