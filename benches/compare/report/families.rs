@@ -92,7 +92,7 @@ pub fn checked(run: &Run) -> Option<&PathResult> {
     };
     gateways()
         .find(|path| path.name == CHECKED)
-        .or_else(|| gateways().last())
+        .or_else(|| gateways().next_back())
 }
 
 /// All files with their sizes in bytes, in the order in which they come.

@@ -40,7 +40,10 @@ fn block(part: &Block) -> String {
         }
         Block::Fold { title, blocks } => {
             let blocks: String = blocks.iter().map(block).collect();
-            format!("\n{}:\n{blocks}", words(title))
+            match blocks.is_empty() {
+                true => String::new(),
+                false => format!("\n{}:\n{blocks}", words(title)),
+            }
         }
     }
 }

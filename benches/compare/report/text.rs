@@ -24,6 +24,16 @@ pub fn escape(text: &str) -> String {
 /// Three digits that matter, and all of a whole number; thousands by commas. What is no number is
 /// a dash.
 pub fn number(value: f64) -> String {
+    let text = figure(value);
+    // A power of ten has no zeros to lose.
+    match text.contains('.') && !text.contains('e') {
+        true => text.trim_end_matches('0').trim_end_matches('.').to_owned(),
+        false => text,
+    }
+}
+
+/// The same with the zeros at the end, for columns of figures.
+fn figure(value: f64) -> String {
     if !value.is_finite() {
         return "–".to_owned();
     }
@@ -32,8 +42,8 @@ pub fn number(value: f64) -> String {
         _ if value.fract() == 0.0 => thousands(value),
         _ if size >= 99.95 => thousands(value),
         _ if size >= 9.995 => format!("{value:.1}"),
-        _ if size >= 0.9995 => trimmed(&format!("{value:.2}")),
-        _ if size >= 0.001 => trimmed(&format!("{value:.3}")),
+        _ if size >= 0.9995 => format!("{value:.2}"),
+        _ if size >= 0.001 => format!("{value:.3}"),
         _ => format!("{value:.1e}"),
     }
 }
@@ -56,16 +66,16 @@ pub fn thousands(value: f64) -> String {
 
 /// Requests a second.
 pub fn rate(value: f64) -> String {
-    format!("{}/s", number(value))
+    format!("{}/s", figure(value))
 }
 
 /// Microseconds, as the unit that fits.
 pub fn time(micros: f64) -> String {
     match micros {
         _ if !micros.is_finite() => "–".to_owned(),
-        _ if micros >= 1e6 => format!("{} s", number(micros / 1e6)),
-        _ if micros >= 1e3 => format!("{} ms", number(micros / 1e3)),
-        _ => format!("{} µs", number(micros)),
+        _ if micros >= 1e6 => format!("{} s", figure(micros / 1e6)),
+        _ if micros >= 1e3 => format!("{} ms", figure(micros / 1e3)),
+        _ => format!("{} µs", figure(micros)),
     }
 }
 
@@ -73,11 +83,11 @@ pub fn time(micros: f64) -> String {
 pub fn bytes(value: f64) -> String {
     match value {
         _ if value >= 1024.0 * 1024.0 * 1024.0 => {
-            format!("{} GiB", number(value / 1_073_741_824.0))
+            format!("{} GiB", figure(value / 1_073_741_824.0))
         }
-        _ if value >= 1024.0 * 1024.0 => format!("{} MiB", number(value / 1_048_576.0)),
-        _ if value >= 1024.0 => format!("{} KiB", number(value / 1024.0)),
-        _ => format!("{} B", number(value)),
+        _ if value >= 1024.0 * 1024.0 => format!("{} MiB", figure(value / 1_048_576.0)),
+        _ if value >= 1024.0 => format!("{} KiB", figure(value / 1024.0)),
+        _ => format!("{} B", figure(value)),
     }
 }
 
@@ -127,7 +137,7 @@ pub fn dollars(value: f64) -> String {
 pub fn volume(requests: f64) -> String {
     match requests {
         _ if !requests.is_finite() => "–".to_owned(),
-        _ if requests >= 1e6 => format!("{} million", number(requests / 1e6)),
+        _ if requests >= 1e6 => format!("{} million", figure(requests / 1e6)),
         _ => thousands(requests),
     }
 }
@@ -149,13 +159,6 @@ pub fn day(began: &str) -> String {
     }
 }
 
-fn trimmed(text: &str) -> String {
-    match text.contains('.') {
-        true => text.trim_end_matches('0').trim_end_matches('.').to_owned(),
-        false => text.to_owned(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -168,7 +171,7 @@ mod tests {
             (0.1234, "0.123"),
             (0.9999, "1"),
             (1.5, "1.5"),
-            (9.999, "10.0"),
+            (9.999, "10"),
             (12.34, "12.3"),
             (99.96, "100"),
             (1234.5, "1,234"),

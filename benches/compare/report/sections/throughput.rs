@@ -5,7 +5,7 @@ use crate::report::families::{self, BALANCER, DIRECT, EMULATOR};
 use crate::report::sections::headline::PUBLISHED;
 use crate::report::svg::{Bar, BarChart, Line};
 use crate::report::text::{bytes, rate, ratio, time};
-use crate::results::{Family, Loop, PathResult, Run};
+use crate::results::{Family, Loop, PathResult, Round, Run, median};
 
 pub fn section(run: &Run) -> Section {
     let mut section = Section::new("Throughput");
@@ -22,7 +22,8 @@ pub fn section(run: &Run) -> Section {
         chart.line = reference(run, file);
         section.figure(caption, chart.draw());
     }
-    section.folded_table("Throughput as numbers", table(run));
+    let is_real = |path: &PathResult| path.family != Family::Emulator;
+    section.fold("Throughput as numbers", tables(run, is_real));
     section
 }
 
@@ -52,6 +53,8 @@ pub fn emulators(run: &Run) -> Section {
         }
     }
     section.fold("Emulators, the other files", more);
+    let is_emulator = |path: &PathResult| path.family == Family::Emulator;
+    section.fold("Emulators as numbers", tables(run, is_emulator));
     section
 }
 
@@ -101,48 +104,55 @@ fn reference(run: &Run, file: &str) -> Option<Line> {
     Some(Line { value, label })
 }
 
-fn table(run: &Run) -> Table {
-    let head = [
-        "Path",
-        "File",
-        "Served",
-        "Least",
-        "Most",
-        "÷ elb",
-        "÷ direct",
-        "Bodies",
-        "p50",
-        "p99",
-    ];
-    let mut table = Table::new(2, &head);
+/// A table a file, under its name.
+fn tables(run: &Run, is_wanted: impl Fn(&PathResult) -> bool) -> Vec<Block> {
+    let mut blocks = Vec::new();
     for (file, _) in families::files(run) {
-        for path in &run.paths {
-            if let Some(measured) = families::closed(path, file) {
-                table.row(row(run, path, measured));
-            }
+        let mut table = Table::new(1, &HEAD);
+        for path in run.paths.iter().filter(|path| is_wanted(path)) {
+            let measured = families::closed(path, file);
+            table
+                .rows
+                .extend(measured.map(|measured| row(run, path, measured)));
+        }
+        if !table.rows.is_empty() {
+            blocks.push(Block::Title(file.to_owned()));
+            blocks.push(Block::Table(table));
         }
     }
-    table
+    blocks
 }
+
+const HEAD: [&str; 9] = [
+    "Path",
+    "Served",
+    "Least",
+    "Most",
+    "÷\u{a0}elb",
+    "÷\u{a0}direct",
+    "Bodies",
+    "p50",
+    "p99",
+];
 
 fn row(run: &Run, path: &PathResult, measured: &Loop) -> Vec<Cell> {
     let served = measured.rate_served();
     let (least, most) = measured.spread();
-    let beside = |name| ratio(Some(served), families::served(run, name, &measured.file));
-    let median = |of: fn(&crate::results::Round) -> f64| {
-        crate::results::median(measured.rounds.iter().map(of))
+    let beside = |name| match path.family {
+        Family::Emulator => "–".to_owned(),
+        _ => ratio(Some(served), families::served(run, name, &measured.file)),
     };
+    let latency = |of: fn(&Round) -> f64| time(median(measured.rounds.iter().map(of)));
     let cells = [
         families::label(path),
-        measured.file.clone(),
         rate(served),
         rate(least),
         rate(most),
         beside(BALANCER),
         beside(DIRECT),
         format!("{}/s", bytes(served * measured.bytes as f64)),
-        time(median(|round| round.latency.p50)),
-        time(median(|round| round.latency.p99)),
+        latency(|round| round.latency.p50),
+        latency(|round| round.latency.p99),
     ];
     cells.into_iter().map(Cell::from).collect()
 }
