@@ -17,8 +17,7 @@ pub fn section(run: &Run) -> Section {
     let Some(&(file, _)) = families::files(run).first() else {
         return section;
     };
-    let components = components(run.paths.iter());
-    if components.is_empty() {
+    if components(run.paths.iter()).is_empty() {
         return section;
     }
     section.words(
@@ -31,10 +30,7 @@ pub fn section(run: &Run) -> Section {
             section.figure(format!("Processor time for {file}{which}"), chart.draw());
         }
     }
-    section.folded_table(
-        "Processor time as numbers, in µs a request",
-        processor_table(run, &components),
-    );
+    section.fold("Processor time as numbers, in µs a request", tables(run));
     let memory = memory_table(run);
     if !memory.rows.is_empty() {
         section
@@ -81,17 +77,22 @@ fn chart(file: &str, paths: &[&PathResult]) -> StackChart {
 fn stack(path: &PathResult, file: &str, components: &[String]) -> Option<Stack> {
     let measured = families::closed(path, file)?;
     let part = |component: &String| measured.cpu(component).unwrap_or(0.0);
+    Some(Stack {
+        label: path.label.clone(),
+        parts: components.iter().map(part).collect(),
+        sum: number(total(measured)?),
+        parts_text: parts_text(measured, components),
+    })
+}
+
+/// `gateway 41 + nginx 15`.
+fn parts_text(measured: &Loop, components: &[String]) -> String {
     let told = components.iter().filter(|component| *component != LOAD);
     let told = told.filter_map(|component| {
         let time = measured.cpu(component)?;
         Some(format!("{component} {}", number(time)))
     });
-    Some(Stack {
-        label: path.label.clone(),
-        parts: components.iter().map(part).collect(),
-        sum: number(total(measured)?),
-        parts_text: told.collect::<Vec<_>>().join(" + "),
-    })
+    told.collect::<Vec<_>>().join(" + ")
 }
 
 /// The gateway's colour is its family's; all others follow, so that none is the gateway's.
@@ -124,30 +125,35 @@ pub fn total_of(round: &Round) -> Option<f64> {
     (!times.is_empty()).then(|| times.iter().sum())
 }
 
-fn processor_table(run: &Run, components: &[String]) -> Table {
-    let mut head = vec!["Path", "File", "All but load"];
-    head.extend(components.iter().map(String::as_str));
-    let mut table = Table::new(2, &head);
+/// A table a file, under its name.
+fn tables(run: &Run) -> Vec<Block> {
+    let mut blocks = Vec::new();
     for (file, _) in families::files(run) {
+        let head = ["Path", "All but load", "Load", "Of which"];
+        let mut table = Table::new(1, &head).with_last_words();
         for path in &run.paths {
-            let Some(measured) = families::closed(path, file) else {
-                continue;
-            };
-            let figure = |time: Option<f64>| Cell::from(time.map_or("–".to_owned(), number));
-            let mut cells = vec![
-                families::label(path).into(),
-                file.into(),
-                figure(total(measured)),
-            ];
-            cells.extend(
-                components
-                    .iter()
-                    .map(|component| figure(measured.cpu(component))),
-            );
-            table.row(cells);
+            let measured = families::closed(path, file);
+            table
+                .rows
+                .extend(measured.and_then(|measured| row(path, measured)));
+        }
+        if !table.rows.is_empty() {
+            blocks.push(Block::Title(file.to_owned()));
+            blocks.push(Block::Table(table));
         }
     }
-    table
+    blocks
+}
+
+fn row(path: &PathResult, measured: &Loop) -> Option<Vec<Cell>> {
+    let components = components(std::iter::once(path));
+    let load = measured.cpu(LOAD).map_or("–".to_owned(), number);
+    Some(vec![
+        families::label(path).into(),
+        number(total(measured)?).into(),
+        load.into(),
+        parts_text(measured, &components).into(),
+    ])
 }
 
 /// One row a path and component, the most of all rounds.

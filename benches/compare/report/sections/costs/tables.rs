@@ -82,7 +82,7 @@ fn functions(run: &Run, prices: &Prices) -> Vec<(String, f64)> {
         let path = families::path(run, &extra.path).filter(|path| path.family == Family::Lambda)?;
         let is_size = |size: &&f64| path.name.split('-').any(|part| part.parse() == Ok(**size));
         let memory = *prices.lambda.memory_mb.iter().find(is_size)?;
-        let what = format!("Lambda, {} MB, {} ms", number(memory), number(extra.value));
+        let what = format!("Lambda, {memory} MB, {} ms", number(extra.value));
         extra
             .value
             .is_finite()
