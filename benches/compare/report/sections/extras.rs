@@ -28,6 +28,7 @@ pub fn section(run: &Run) -> Section {
 fn table<'a>(run: &Run, unit: &str, extras: impl Iterator<Item = &'a Extra>) -> Table {
     let extras: Vec<&Extra> = extras.collect();
     let has_notes = extras.iter().any(|extra| !extra.note.is_empty());
+    let unit = if unit.is_empty() { "Number" } else { unit };
     let head = if has_notes {
         &["Path", unit, "Note"][..]
     } else {

@@ -14,9 +14,10 @@ const END: f64 = 3.0;
 
 pub fn section(run: &Run) -> Section {
     let mut section = Section::new("Latency");
-    let first = families::files(run).first().map(|file| file.0);
+    let loops = loops(run);
+    let first = loops.first().map(|measured| measured.0.clone());
     let mut more = Vec::new();
-    for (file, rate) in loops(run) {
+    for (file, rate) in loops {
         for (which, paths) in families::scales(run) {
             let caption = format!(
                 "{file}, {} requests a second{which}",
@@ -25,7 +26,7 @@ pub fn section(run: &Run) -> Section {
             let Some(svg) = chart(run, &paths, (&file, rate)) else {
                 continue;
             };
-            match first == Some(file.as_str()) {
+            match first.as_ref() == Some(&file) {
                 true => section.figure(caption, svg),
                 false => more.push(Block::Figure { caption, svg }),
             }

@@ -10,7 +10,9 @@ use crate::results::{Loop, PathResult, Round, Run};
 
 /// The generator's component.
 pub const LOAD: &str = "load";
-const GATEWAY: [&str; 2] = ["gateway", "countersign"];
+const GATEWAY: &str = "Countersign";
+/// Less than that of a request, in microseconds, is not told.
+const NOTHING: f64 = 0.05;
 
 pub fn section(run: &Run) -> Section {
     let mut section = Section::new("Processor and memory");
@@ -53,7 +55,7 @@ fn components<'a>(paths: impl Iterator<Item = &'a PathResult>) -> Vec<String> {
     }
     let mut components: Vec<&str> = counts.keys().copied().collect();
     components.sort_by_key(|&component| match component {
-        _ if GATEWAY.contains(&component) => (0, 0),
+        GATEWAY => (0, 0),
         LOAD => (2, 0),
         _ => (1, counts[component]),
     });
@@ -89,7 +91,7 @@ fn stack(path: &PathResult, file: &str, components: &[String]) -> Option<Stack> 
 fn parts_text(measured: &Loop, components: &[String]) -> String {
     let told = components.iter().filter(|component| *component != LOAD);
     let told = told.filter_map(|component| {
-        let time = measured.cpu(component)?;
+        let time = measured.cpu(component).filter(|time| *time >= NOTHING)?;
         Some(format!("{component} {}", number(time)))
     });
     told.collect::<Vec<_>>().join(" + ")
@@ -101,7 +103,7 @@ fn legend(components: &[String]) -> Vec<(String, String)> {
     let class = |component: &String| {
         let class = match component.as_str() {
             LOAD => "k-load".to_owned(),
-            name if GATEWAY.contains(&name) => "k0".to_owned(),
+            GATEWAY => "k0".to_owned(),
             _ => {
                 next += 1;
                 format!("k{}", (next - 1) % 7 + 1)

@@ -117,6 +117,32 @@ fn an_emulator_is_never_drawn_beside_what_is_real() {
 }
 
 #[test]
+fn latency_is_drawn_of_the_first_file_that_has_any() {
+    let run = fixture::run();
+    let document = sections::document(&run);
+    let latency = document
+        .sections
+        .iter()
+        .find(|section| section.title == "Latency");
+    let captions = latency
+        .expect("it is there")
+        .blocks
+        .iter()
+        .filter_map(|block| match block {
+            document::Block::Figure { caption, .. } => Some(caption.as_str()),
+            _ => None,
+        });
+    let captions: Vec<&str> = captions.collect();
+    assert!(
+        captions.len() == 4
+            && captions
+                .iter()
+                .all(|caption| caption.starts_with("/child/random.txt")),
+        "{captions:?}"
+    );
+}
+
+#[test]
 fn the_headline_answers_in_percent() {
     let headline = sections::document(&fixture::run()).headline;
     let answer = &headline[0];
