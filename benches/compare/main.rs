@@ -2,6 +2,7 @@
 //! machine.
 
 mod checks;
+mod cost;
 mod extras;
 mod interrupt;
 mod load;
@@ -11,12 +12,14 @@ mod options;
 mod path;
 mod program;
 mod progress;
+mod report;
 mod results;
 mod stage;
 
+use anyhow::Context as _;
 use clap::Parser as _;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use interrupt::Interrupt;
 use options::{Command, Options};
@@ -34,6 +37,12 @@ fn main() -> anyhow::Result<()> {
             let run = local::run(&options, &Interrupt::listen())?;
             keep(&run, options.out)
         }
+        Command::Report(options) => {
+            let (a, b) = (read(&options.a)?, read(&options.b)?);
+            report::compare(&a, &b, &options.out)?;
+            println!("{}", options.out.display());
+            Ok(())
+        }
     }
 }
 
@@ -46,10 +55,16 @@ fn list() {
 /// Writes what a run has come to, and says where.
 fn keep(run: &Run, out: Option<PathBuf>) -> anyhow::Result<()> {
     let out = out.unwrap_or_else(|| directory_of(run));
-    std::fs::create_dir_all(&out)?;
-    std::fs::write(out.join("results.json"), serde_json::to_vec_pretty(run)?)?;
+    report::write(run, &out)?;
     println!("{}", out.display());
     Ok(())
+}
+
+/// The run whose results are in a directory.
+fn read(directory: &Path) -> anyhow::Result<Run> {
+    let file = directory.join("results.json");
+    let text = std::fs::read_to_string(&file).with_context(|| file.display().to_string())?;
+    serde_json::from_str(&text).with_context(|| file.display().to_string())
 }
 
 /// `benches/results/DATE-PROCESSOR`.

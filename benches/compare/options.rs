@@ -15,6 +15,8 @@ pub struct Options {
 pub enum Command {
     /// Everything on this machine, over loopback.
     Local(Local),
+    /// Two runs beside one another.
+    Report(Report),
 }
 
 /// How a run on this machine goes.
@@ -50,6 +52,18 @@ pub struct Local {
     /// Where the results go; a directory of their own under `benches/results` unless given.
     #[arg(long)]
     pub out: Option<PathBuf>,
+}
+
+/// Which runs are compared.
+#[derive(Args, Clone)]
+pub struct Report {
+    /// The directory of the first run's results.
+    pub a: PathBuf,
+    /// That of the second's.
+    pub b: PathBuf,
+    /// Where the comparison goes.
+    #[arg(long, default_value = "comparison")]
+    pub out: PathBuf,
 }
 
 impl Local {
