@@ -1,5 +1,5 @@
 # The two commands that a newcomer needs, and the ones that CI runs before the tests.
-.PHONY: run test lint bench bench-handshakes fuzz clean
+.PHONY: run test lint bench bench-smoke bench-stages bench-handshakes fuzz clean
 
 # A gateway with certificates, a credential and a stand-in for the private server.
 run:
@@ -17,7 +17,21 @@ lint:
 	cargo deny check bans licenses sources
 	RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --document-private-items
 
+# The comparison of 2017 with the gateway in it: about half an hour on a quiet machine.
 bench:
+	benches/prepare
+	cargo build --release -p countersign -p countersign-bench -p countersign-local-lambda
+	target/release/countersign-bench local --duration 5
+
+# The same in no time, to see that every part of it works.
+bench-smoke:
+	benches/prepare
+	cargo build -p countersign -p countersign-bench -p countersign-local-lambda
+	COUNTERSIGN=target/debug/countersign target/debug/countersign-bench local \
+		--duration 0.2 --rounds 1 --rates 200 --strict --out target/bench-smoke
+
+# Single stages.
+bench-stages:
 	cargo bench -p countersign-bench
 
 # The gateway beside nginx and HAProxy.

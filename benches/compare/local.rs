@@ -56,9 +56,19 @@ pub fn run(options: &Local, interrupt: &Interrupt) -> anyhow::Result<Run> {
     measure(&ground, options, interrupt, &mut paths);
     if !options.no_extras {
         check(&ground, options, interrupt, &paths, &mut run);
-        look_further(&ground, options, interrupt, &paths, &mut run);
+        look_further(&ground, options, interrupt, &paths, &mut run)?;
     }
     run.interrupted = interrupt.is_set();
+    if options.strict {
+        for one in &run.missing {
+            anyhow::ensure!(
+                one.path.starts_with("check on"),
+                "{} is missing: {}",
+                one.program,
+                one.install
+            );
+        }
+    }
     run.configurations = ground.configurations();
     run.paths = paths.into_iter().map(Up::into_result).collect();
     Ok(run)
@@ -215,7 +225,7 @@ fn look_further(
     interrupt: &Interrupt,
     paths: &[Up],
     run: &mut Run,
-) {
+) -> anyhow::Result<()> {
     let amounts = match options.duration < SMOKE_SECONDS {
         true => Amounts::SMOKE,
         false => Amounts::WHOLE,
@@ -228,15 +238,17 @@ fn look_further(
         };
         for (what, measure) in extras::of(up.path) {
             if interrupt.is_set() {
-                return;
+                return Ok(());
             }
             eprintln!("{what} of {}", up.path.name);
             match measure(ground, &subject, amounts) {
                 Ok(figures) => run.extras.extend(figures),
+                Err(error) if options.strict => return Err(error.context(what)),
                 Err(error) => eprintln!("{what} of {} is not measured: {error:#}", up.path.name),
             }
         }
     }
+    Ok(())
 }
 
 /// Below this a run is to see that everything works.

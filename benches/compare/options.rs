@@ -46,6 +46,9 @@ pub struct Local {
     /// Leaves out handshakes, idle connections, the upload and the reload.
     #[arg(long)]
     pub no_extras: bool,
+    /// Fails where something is missing or cannot be measured.
+    #[arg(long)]
+    pub strict: bool,
     /// Lists the paths and ends.
     #[arg(long)]
     pub list: bool,

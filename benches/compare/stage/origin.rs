@@ -64,7 +64,7 @@ pub fn start(
     let scratch = home.join(name);
     fs::create_dir_all(&scratch)?;
     let configuration = format!(
-        "worker_processes 1;
+        "{user}worker_processes 1;
 daemon off;
 pid {d}/nginx.pid;
 error_log stderr warn;
@@ -95,6 +95,12 @@ http {{
     }}
 }}
 ",
+        user = if nix::unistd::geteuid().is_root() {
+            // A worker of nobody's could not write what is uploaded.
+            "user root;\n"
+        } else {
+            ""
+        },
         d = scratch.display(),
         root = home.join("html").display(),
     );
