@@ -14,18 +14,34 @@ use super::{Checks, Failure, Ground, Scheme, Stand, find};
 /// # Errors
 /// It was not built, or does not start.
 pub fn start(ground: &Ground, checks: Checks) -> Result<Stand, Failure> {
+    let origin = ground.origin_address();
+    let integration = format!("type = \"http_proxy\"\ntargets = [\"{origin}\"]\n");
+    start_with(ground, checks, &integration, &[])
+}
+
+/// Starts it with what answers its requests, and with variables in its environment.
+///
+/// # Errors
+/// It was not built, or does not start.
+pub fn start_with(
+    ground: &Ground,
+    checks: Checks,
+    integration: &str,
+    environment: &[(&str, &str)],
+) -> Result<Stand, Failure> {
     let address = free_address()?;
     let name = format!("gateway-{}", address.port());
-    let configuration = configuration(ground.origin_address(), address, checks);
+    let configuration = configuration(integration, address, checks);
     let store = write_store(ground)?;
     debug_assert!(store.ends_with("credentials.toml"));
     let file = ground.write(&format!("{name}.toml"), &configuration)?;
     let words = ["run", "--config", &file.display().to_string()].map(str::to_owned);
+    let own = |(name, value): &(&str, &str)| (name.to_string(), value.to_string());
     let program = Program::start(&Launch {
         name: &name,
         program: &program()?,
         words: words.into(),
-        environment: Vec::new(),
+        environment: environment.iter().map(own).collect(),
         directory: ground.home(),
         cores: Cores::Measured,
         ready: address,
@@ -48,7 +64,7 @@ pub fn program() -> Result<PathBuf, Failure> {
     find("countersign", &places, "cargo build --release")
 }
 
-fn configuration(origin: SocketAddr, address: SocketAddr, checks: Checks) -> String {
+fn configuration(integration: &str, address: SocketAddr, checks: Checks) -> String {
     let mut text = format!(
         r#"[gateway]
 threads = 1
@@ -108,7 +124,7 @@ max_connections_per_address = 20000
         ));
     }
     add(&format!(
-        "\n[[integration]]\nname = \"private\"\ntype = \"http_proxy\"\ntargets = [\"{origin}\"]\n"
+        "\n[[integration]]\nname = \"private\"\n{integration}"
     ));
     text
 }

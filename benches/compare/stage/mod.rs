@@ -2,8 +2,10 @@
 //! its own. In: the ground that all stand on. Out: a path that is up, or what is missing for it.
 
 pub mod elb;
+pub mod emulator;
 pub mod gateway;
 pub mod ground;
+pub mod lambda;
 pub mod material;
 pub mod origin;
 pub mod peers;
@@ -162,4 +164,9 @@ pub const ALL: &[PathKind] = &[
     PathKind { name: "caddy-mtls", label: "Caddy, certificate", family: Family::Peer, checks: G, start: caddy::start },
     PathKind { name: "traefik-tls", label: "Traefik, TLS", family: Family::Peer, checks: T, start: traefik::start },
     PathKind { name: "traefik-mtls", label: "Traefik, certificate", family: Family::Peer, checks: G, start: traefik::start },
+    PathKind { name: "lambda-128", label: "Countersign, certificate → Lambda, 128 MB", family: Family::Lambda, checks: G, start: lambda::start_128 },
+    PathKind { name: "lambda-512", label: "Countersign, certificate → Lambda, 512 MB", family: Family::Lambda, checks: G, start: lambda::start_512 },
+    PathKind { name: "lambda-1024", label: "Countersign, certificate → Lambda, 1,024 MB", family: Family::Lambda, checks: G, start: lambda::start_1024 },
+    PathKind { name: "emulated-apigw-http", label: "serverless-offline (an emulator), HTTP_PROXY", family: Family::Emulator, checks: Checks::NONE, start: emulator::start_http },
+    PathKind { name: "emulated-apigw-lambda", label: "serverless-offline (an emulator), Lambda", family: Family::Emulator, checks: Checks::NONE, start: emulator::start_lambda },
 ];

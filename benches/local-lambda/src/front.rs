@@ -105,14 +105,14 @@ async fn start(
     work: Work,
     invocation: Invocation,
 ) -> Result<Response<Body>, ServiceError> {
-    let name = &pool.function.name;
+    let function = &pool.function;
     if target.kind == Kind::Event {
-        let entry = pool.ledger.open(name, invocation);
+        let entry = pool.ledger.open(function, invocation);
         tokio::spawn(run_event(pool.clone(), work, entry));
         return Ok(target.accepted());
     }
     let place = pool.admit().await.ok_or_else(ServiceError::throttled)?;
-    let entry = pool.ledger.open(name, invocation);
+    let entry = pool.ledger.open(function, invocation);
     let parts = pool.run(place, work);
     match target.kind {
         Kind::Stream => answer_as_it_comes(parts, entry, target).await,

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::mpsc::Sender;
 use std::time::Duration;
 
 use crate::binary;
@@ -23,6 +24,9 @@ pub struct Function {
     pub environment: Vec<(String, String)>,
     /// Told to the function, not enforced.
     pub memory_mb: u32,
+    /// Whether its sandboxes, once they have started, have no more of a processor than Lambda
+    /// gives with their memory. Where the machine does not permit that, they have all.
+    pub holds_processor_share: bool,
     /// How long one invocation may take.
     pub timeout_secs: u32,
     /// How many invocations run at once at most.
@@ -31,6 +35,10 @@ pub struct Function {
     pub max_wait: Duration,
     /// Who hands the invocations to the command.
     pub emulator: Emulator,
+    /// Whether its invocations are in the account; those of a bench would fill the memory.
+    pub is_remembered: bool,
+    /// Told how long each cold start took, to the end of the sandbox's first invocation.
+    pub cold_starts: Option<Sender<Duration>>,
     /// What Lambda itself answers instead of invoking anything.
     pub answers: Option<ServiceFailure>,
 }
@@ -82,10 +90,13 @@ impl Function {
             directory: Path::new(env!("CARGO_MANIFEST_DIR")).join("functions"),
             environment: Vec::new(),
             memory_mb: 128,
+            holds_processor_share: false,
             timeout_secs: 30,
             sandboxes: 1,
             max_wait: Duration::ZERO,
             emulator,
+            is_remembered: true,
+            cold_starts: None,
             answers: None,
         }
     }

@@ -7,6 +7,8 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use http::HeaderMap;
 
+use crate::function::Function;
+
 /// Only bounds a test that has failed.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -106,15 +108,17 @@ impl Ledger {
     }
 
     /// Opens an entry, which is closed as abandoned unless something else closes it.
-    pub fn open(self: &Arc<Self>, function: &str, invocation: Invocation) -> Entry {
-        let place = self.write(function, |page| {
+    pub fn open(self: &Arc<Self>, function: &Function, invocation: Invocation) -> Entry {
+        let enter = |page: &mut Page| {
             page.invocations.push(invocation);
             page.invocations.len() - 1
-        });
+        };
         Entry {
             ledger: self.clone(),
-            function: function.to_string(),
-            place,
+            function: function.name.clone(),
+            place: function
+                .is_remembered
+                .then(|| self.write(&function.name, enter)),
             ending: Ending::Abandoned,
         }
     }
@@ -133,7 +137,8 @@ impl Ledger {
 pub(crate) struct Entry {
     ledger: Arc<Ledger>,
     function: String,
-    place: usize,
+    /// None of an invocation that is not remembered.
+    place: Option<usize>,
     ending: Ending,
 }
 
@@ -145,9 +150,12 @@ impl Entry {
 
 impl Drop for Entry {
     fn drop(&mut self) {
+        let Some(place) = self.place else {
+            return;
+        };
         let ending = self.ending.clone();
         self.ledger.write(&self.function, |page| {
-            page.invocations[self.place].ending = Some(ending);
+            page.invocations[place].ending = Some(ending);
         });
     }
 }

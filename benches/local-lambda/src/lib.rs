@@ -14,6 +14,7 @@ mod process;
 mod rie;
 mod runtime_api;
 mod sandbox;
+mod share;
 mod stream;
 mod target;
 mod work;
@@ -31,6 +32,7 @@ use crate::process::Processes;
 
 pub use crate::function::{Emulator, Function, ServiceFailure};
 pub use crate::ledger::{Ending, Invocation, Kind};
+pub use crate::share::processor_shares_are_permitted;
 
 /// A running Lambda. Whatever it started ends when it is dropped.
 pub struct LocalLambda {
@@ -46,12 +48,20 @@ impl LocalLambda {
     /// # Panics
     /// When a port or a thread cannot be had, or AWS's emulator is not installed.
     pub fn start(functions: Vec<Function>) -> Self {
+        Self::start_on(0, functions)
+    }
+
+    /// As [`Self::start`], on a port of one's own choice.
+    ///
+    /// # Panics
+    /// As [`Self::start`] does.
+    pub fn start_on(port: u16, functions: Vec<Function>) -> Self {
         let runtime = Builder::new_multi_thread()
             .worker_threads(2)
             .enable_all()
             .build()
             .expect("a runtime starts");
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).expect("a free port");
         let address = listener.local_addr().expect("a bound address");
         let ledger = Arc::new(Ledger::default());
         let processes = Arc::new(Processes::default());

@@ -2,6 +2,7 @@
 //! A sandbox is kept for the next invocation, and replaced when a function broke it.
 
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
 
 use tokio::sync::mpsc::{self, Receiver};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -73,6 +74,8 @@ impl Pool {
 
     async fn work(&self, work: &Work, parts: &mpsc::Sender<Part>) -> Last {
         let idle = self.idle().pop();
+        let began = Instant::now();
+        let is_cold = idle.is_none();
         let mut sandbox = match idle {
             Some(sandbox) => sandbox,
             None => match self.start().await {
@@ -81,6 +84,9 @@ impl Pool {
             },
         };
         let Outcome { last, reusable } = sandbox.run(work, parts).await;
+        if is_cold {
+            self.has_started(&sandbox, began);
+        }
         if reusable {
             self.idle().push(sandbox);
         }
@@ -91,6 +97,13 @@ impl Pool {
         let name = &self.function.name;
         self.ledger.write(name, |page| page.cold_starts += 1);
         Sandbox::start(&self.function, &self.processes).await
+    }
+
+    fn has_started(&self, sandbox: &Sandbox, began: Instant) {
+        sandbox.process().hold_to_share(self.function.memory_mb);
+        if let Some(tell) = &self.function.cold_starts {
+            let _ = tell.send(began.elapsed());
+        }
     }
 
     fn idle(&self) -> std::sync::MutexGuard<'_, Vec<Sandbox>> {

@@ -13,6 +13,9 @@ use nix::sys::signal::{Signal, kill, killpg};
 use nix::unistd::Pid;
 use tokio::sync::watch;
 
+use crate::function::Function;
+use crate::share::{Share, Shares};
+
 /// Set to anything, it shows what the sandboxes print.
 const SHOW_OUTPUT: &str = "LOCAL_LAMBDA_OUTPUT";
 /// How long killed processes are waited for.
@@ -23,6 +26,7 @@ const LOOK_AGAIN: Duration = Duration::from_millis(1);
 pub(crate) struct Processes {
     running: Mutex<Running>,
     ended: Condvar,
+    shares: Shares,
 }
 
 #[derive(Default)]
@@ -35,15 +39,20 @@ struct Running {
 pub(crate) struct Process {
     pid: i32,
     all: Arc<Processes>,
+    share: Option<Share>,
     exited: watch::Receiver<Option<ExitStatus>>,
 }
 
 impl Processes {
-    /// Starts a command in a group of its own.
+    /// Starts a command of a function in a group of its own.
     ///
     /// # Errors
     /// What the system says, or that everything is being ended.
-    pub fn start(self: &Arc<Self>, mut command: Command) -> io::Result<Process> {
+    pub fn start(
+        self: &Arc<Self>,
+        function: &Function,
+        mut command: Command,
+    ) -> io::Result<Process> {
         command.process_group(0).stdin(Stdio::null());
         if std::env::var_os(SHOW_OUTPUT).is_none() {
             command.stdout(Stdio::null()).stderr(Stdio::null());
@@ -56,10 +65,15 @@ impl Processes {
         let pid = i32::try_from(child.id()).map_err(io::Error::other)?;
         running.pids.insert(pid);
         drop(running);
+        let share = match function.holds_processor_share {
+            true => self.shares.give(pid).ok(),
+            false => None,
+        };
         let exited = self.watch(child, pid);
         Ok(Process {
             pid,
             all: self.clone(),
+            share,
             exited,
         })
     }
@@ -86,6 +100,7 @@ impl Processes {
         drop(self.ended.wait_while(running, alive));
         // Of their children nobody tells us.
         trees.concat().into_iter().for_each(wait_for_end);
+        self.shares.take_back();
     }
 
     fn lock(&self) -> MutexGuard<'_, Running> {
@@ -99,6 +114,13 @@ impl Process {
         match self.exited.wait_for(Option::is_some).await {
             Ok(status) => status.unwrap_or_default(),
             Err(_) => ExitStatus::default(),
+        }
+    }
+
+    /// Holds it to the share of a processor that comes with so much memory, if it has one.
+    pub fn hold_to_share(&self, memory_mb: u32) {
+        if let Some(share) = &self.share {
+            let _ = share.hold(memory_mb);
         }
     }
 

@@ -29,7 +29,7 @@ const ATTEMPTS: usize = 3;
 const LOOK_AGAIN: Duration = Duration::from_millis(5);
 
 pub(crate) struct Rie {
-    process: Process,
+    pub process: Process,
     address: SocketAddr,
     timeout_secs: u32,
     client: Client<HttpConnector, Full<Bytes>>,
@@ -41,7 +41,7 @@ impl Rie {
     pub async fn start(function: &Function, processes: &Arc<Processes>) -> io::Result<Self> {
         for _ in 0..ATTEMPTS {
             let (address, runtime_api) = free_addresses()?;
-            let mut process = processes.start(command(function, address, runtime_api))?;
+            let mut process = processes.start(function, command(function, address, runtime_api))?;
             if listens(&mut process, address).await {
                 return Ok(Self {
                     process,

@@ -31,7 +31,7 @@ const INVOCATION: &str = "/2018-06-01/runtime/invocation/";
 const INIT_ERROR: &str = "/2018-06-01/runtime/init/error";
 
 pub(crate) struct RuntimeApi {
-    process: Process,
+    pub process: Process,
     desk: Arc<Desk>,
     timeout: Duration,
     timeout_secs: u32,
@@ -55,7 +55,7 @@ impl RuntimeApi {
             async move { desk.answer(request).await }
         }));
         Ok(Self {
-            process: processes.start(command)?,
+            process: processes.start(function, command)?,
             desk,
             timeout: function.timeout(),
             timeout_secs: function.timeout_secs,

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use tokio::sync::mpsc::Sender;
 
 use crate::function::{Emulator, Function};
-use crate::process::Processes;
+use crate::process::{Process, Processes};
 use crate::rie::Rie;
 use crate::runtime_api::RuntimeApi;
 use crate::work::{Outcome, Part, Work};
@@ -24,6 +24,14 @@ impl Sandbox {
         match function.emulator {
             Emulator::Rie => Ok(Self::Rie(Box::new(Rie::start(function, processes).await?))),
             Emulator::RuntimeApi => Ok(Self::RuntimeApi(RuntimeApi::start(function, processes)?)),
+        }
+    }
+
+    /// What runs in it.
+    pub fn process(&self) -> &Process {
+        match self {
+            Self::Rie(rie) => &rie.process,
+            Self::RuntimeApi(runtime) => &runtime.process,
         }
     }
 
