@@ -1,6 +1,7 @@
 //! Figures that are none of requests a second: handshakes, what idle connections take, a large
 //! signed upload, and a reload under load. In: a path that is up. Out: figures with their units.
 
+mod duration;
 mod handshakes;
 mod idle;
 mod reload;
@@ -9,7 +10,7 @@ mod upload;
 use std::time::Duration;
 
 use crate::load::Caller;
-use crate::results::Extra;
+use crate::results::{Extra, Family};
 use crate::stage::{Checks, Ground, PathKind, Stand};
 
 /// A path as the figures need it.
@@ -52,16 +53,14 @@ pub fn of(path: &PathKind) -> Vec<(&'static str, Measure)> {
     let Checks { tls, signature, .. } = path.checks;
     let can_reload = path.name == "gateway-mtls" || path.name == "nginx-mtls";
     let is_ours = path.name.starts_with("gateway");
-    let all: [(&str, bool, Measure); 4] = [
+    let ends_tls = tls && signature.is_none() && path.family != Family::Lambda;
+    let all: [(&str, bool, Measure); 5] = [
+        ("handshakes", ends_tls, handshakes::measure),
+        ("idle connections", ends_tls, idle::measure),
         (
-            "handshakes",
-            tls && signature.is_none(),
-            handshakes::measure,
-        ),
-        (
-            "idle connections",
-            tls && signature.is_none(),
-            idle::measure,
+            "how long a function takes",
+            path.family == Family::Lambda,
+            duration::measure,
         ),
         (
             "a signed upload",
