@@ -116,7 +116,9 @@ max_connections_per_address = 20000
         Some(Scheme::SigV4) => add(&format!(
             "signature = {{ schemes = [\"sigv4\"], service = \"{SERVICE}\", region = \"{REGION}\" }}\n"
         )),
-        Some(Scheme::Rfc9421) => add("signature = { schemes = [\"rfc9421\"] }\n"),
+        Some(Scheme::Rfc9421) => add(
+            "signature = { schemes = [\"rfc9421\"], rfc9421 = { components = [\"@method\", \"@authority\", \"@path\", \"@query\"] } }\n",
+        ),
         None => {}
     }
     for (path, method) in [("/", "[\"GET\"]"), ("/{proxy+}", "\"ANY\"")] {
