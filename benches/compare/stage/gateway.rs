@@ -58,9 +58,12 @@ pub fn start_with(
 /// # Errors
 /// It was not built.
 pub fn program() -> Result<PathBuf, Failure> {
-    let made = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/release/countersign");
+    let target = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target");
+    let made = target.join("release/countersign");
     let named = std::env::var_os("COUNTERSIGN").map(PathBuf::from);
-    let places: Vec<PathBuf> = named.into_iter().chain([made]).collect();
+    // Tests take that of their own build; a measurement never does.
+    let own = cfg!(test).then(|| target.join("debug/countersign"));
+    let places: Vec<PathBuf> = named.into_iter().chain([made]).chain(own).collect();
     find("countersign", &places, "cargo build --release")
 }
 

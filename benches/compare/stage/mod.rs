@@ -10,6 +10,9 @@ pub mod material;
 pub mod origin;
 pub mod peers;
 
+#[cfg(test)]
+mod tests;
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 

@@ -8,6 +8,9 @@ pub mod haproxy;
 pub mod nginx;
 pub mod traefik;
 
+#[cfg(test)]
+mod tests;
+
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};

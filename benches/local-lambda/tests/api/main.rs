@@ -5,6 +5,7 @@ mod caller;
 mod callers;
 mod failures;
 mod handlers;
+mod shares;
 mod streams;
 
 use std::fs;
