@@ -105,6 +105,14 @@ impl Section {
         }
     }
 
+    /// A table under a title, unless it has no rows.
+    pub fn titled(&mut self, title: &str, table: Table) {
+        if !table.rows.is_empty() {
+            self.blocks.push(Block::Title(title.to_owned()));
+            self.blocks.push(Block::Table(table));
+        }
+    }
+
     /// Blocks that open on demand, if there are any.
     pub fn fold(&mut self, title: &str, blocks: Vec<Block>) {
         if !blocks.is_empty() {

@@ -3,6 +3,8 @@
 
 mod change;
 
+use std::collections::BTreeSet;
+
 use super::document::{Cell, Document, Section, Table, Tone};
 use super::families;
 use super::svg::{Ratio, RatioChart};
@@ -67,25 +69,8 @@ fn section(a: &Run, b: &Run, measure: &Measure) -> Section {
     let mut section = Section::new(measure.title);
     section.words(measure.words);
     let changes = change::all(a, b, measure);
-    let real = || {
-        changes
-            .iter()
-            .filter(|change| change.family != Family::Emulator)
-    };
-    if let Some(first) = real().next() {
-        let same = real().filter(|change| change.file == first.file);
-        let chart = RatioChart {
-            title: format!(
-                "{} of {}, the second run by the first",
-                measure.title, first.file
-            ),
-            unit: "B ÷ A".to_owned(),
-            ratios: same.map(ratio).collect(),
-        };
-        section.figure(
-            format!("{} of {}, B ÷ A", measure.title, first.file),
-            chart.draw(),
-        );
+    if let Some((file, chart)) = chart(&changes, measure) {
+        section.figure(format!("{} of {file}, B ÷ A", measure.title), chart.draw());
     }
     let mut table = Table::new(2, &["Path", "File", "A", "B", "B ÷ A", "From … to"]);
     table
@@ -93,6 +78,22 @@ fn section(a: &Run, b: &Run, measure: &Measure) -> Section {
         .extend(changes.iter().map(|change| row(change, measure)));
     section.table(table);
     section
+}
+
+/// Of the first file, with its name; without emulators.
+fn chart<'a>(changes: &'a [Change], measure: &Measure) -> Option<(&'a str, RatioChart)> {
+    let is_real = |change: &&Change| change.family != Family::Emulator;
+    let file = &changes.iter().find(is_real)?.file;
+    let same = changes
+        .iter()
+        .filter(is_real)
+        .filter(|change| change.file == *file);
+    let chart = RatioChart {
+        title: format!("{} of {file}, the second run by the first", measure.title),
+        unit: "B ÷ A".to_owned(),
+        ratios: same.map(ratio).collect(),
+    };
+    Some((file, chart))
 }
 
 fn ratio(change: &Change) -> Ratio {
@@ -135,37 +136,35 @@ fn row(change: &Change, measure: &Measure) -> Vec<Cell> {
 /// What only one of them has, and programs that differ.
 fn differences(a: &Run, b: &Run) -> Section {
     let mut section = Section::new("What differs");
-    let only = |one: &Run, other: &Run| {
-        let names = one
-            .paths
-            .iter()
-            .filter(|path| families::path(other, &path.name).is_none());
-        names
-            .map(|path| path.name.clone())
-            .collect::<Vec<_>>()
-            .join(", ")
-    };
     for (name, names) in [("A", only(a, b)), ("B", only(b, a))] {
         if !names.is_empty() {
-            section.words(format!("Only in {name}: {names}."));
+            section.words(format!("Only in {name}: {}.", names.join(", ")));
         }
     }
-    let mut table = Table::new(3, &["Program", "A", "B"]);
-    let programs: std::collections::BTreeSet<_> =
-        a.versions.keys().chain(b.versions.keys()).collect();
-    for program in programs {
-        let version = |run: &Run| run.versions.get(program).cloned().unwrap_or("–".to_owned());
-        if version(a) != version(b) {
-            table.row([
-                program.as_str().into(),
-                version(a).into(),
-                Cell::from(version(b)),
-            ]);
-        }
-    }
-    section.table(table);
+    section.table(versions(a, b));
     if section.blocks.is_empty() {
         section.words("Neither paths nor programs.");
     }
     section
+}
+
+/// Paths of the first that the second lacks.
+fn only<'a>(one: &'a Run, other: &Run) -> Vec<&'a str> {
+    let names = one.paths.iter().map(|path| path.name.as_str());
+    names
+        .filter(|name| families::path(other, name).is_none())
+        .collect()
+}
+
+fn versions(a: &Run, b: &Run) -> Table {
+    let mut table = Table::new(3, &["Program", "A", "B"]);
+    let programs: BTreeSet<_> = a.versions.keys().chain(b.versions.keys()).collect();
+    for program in programs {
+        let version = |run: &Run| run.versions.get(program).cloned().unwrap_or("–".to_owned());
+        let (before, after) = (version(a), version(b));
+        if before != after {
+            table.row([program.as_str().into(), before.into(), Cell::from(after)]);
+        }
+    }
+    table
 }

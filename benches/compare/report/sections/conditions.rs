@@ -8,16 +8,9 @@ use crate::results::Run;
 pub fn section(run: &Run) -> Section {
     let mut section = Section::new("How it was measured");
     section.table(machine(run));
-    section.blocks.push(Block::Title("Paths".to_owned()));
-    section.table(paths(run));
-    section.blocks.push(Block::Title("Versions".to_owned()));
-    section.table(versions(run));
-    if !run.missing.is_empty() {
-        section
-            .blocks
-            .push(Block::Title("Not run, for want of a program".to_owned()));
-        section.table(missing(run));
-    }
+    section.titled("Paths", paths(run));
+    section.titled("Versions", versions(run));
+    section.titled("Not run, for want of a program", missing(run));
     section
 }
 

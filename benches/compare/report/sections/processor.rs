@@ -33,13 +33,7 @@ pub fn section(run: &Run) -> Section {
         }
     }
     section.fold("Processor time as numbers, in µs a request", tables(run));
-    let memory = memory_table(run);
-    if !memory.rows.is_empty() {
-        section
-            .blocks
-            .push(Block::Title("The most memory".to_owned()));
-        section.table(memory);
-    }
+    section.titled("The most memory", memory_table(run));
     section
 }
 

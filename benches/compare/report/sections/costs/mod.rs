@@ -4,7 +4,7 @@
 mod tables;
 
 use crate::cost::{self, Instance, Measured, Prices, Service};
-use crate::report::document::{Block, Section};
+use crate::report::document::Section;
 use crate::report::families;
 use crate::report::svg::{Curve, CurveChart, Mark};
 use crate::report::text::{bytes, number, thousands, volume};
@@ -31,28 +31,24 @@ pub fn section(run: &Run) -> Section {
         return section;
     };
     section.words(assumptions(&prices, path, &measured, instance));
-    section.words(
-        "A vCPU of EC2 is not a core of this machine: on x86 it is half of a core, and others are \
-         faster or slower. Measure there before you decide. Not counted: what leaves AWS, the private \
-         server, the balancer that API Gateway wants in front of a private server, and anyone's time.",
-    );
+    section.words(CAUTION);
     let title = format!("Dollars a month, {} or an API", instance.name);
     section.figure(title, chart(&prices, &measured, instance));
-    section.blocks.push(Block::Title(
-        "From so many requests a month on, the gateway costs no more".to_owned(),
-    ));
-    section.table(tables::evens(&prices, &measured));
-    section.blocks.push(Block::Title(
-        "Dollars a million requests, by requests a month".to_owned(),
-    ));
-    section.table(tables::millions(run, &prices, &measured));
-    section
-        .blocks
-        .push(Block::Title("A machine at the measured rate".to_owned()));
-    section.table(tables::machines(&prices, &measured));
+    let title = "From so many requests a month on, the gateway costs no more";
+    section.titled(title, tables::evens(&prices, &measured));
+    let title = "Dollars a million requests, by requests a month";
+    section.titled(title, tables::millions(run, &prices, &measured));
+    section.titled(
+        "A machine at the measured rate",
+        tables::machines(&prices, &measured),
+    );
     section.folded_table("Prices and their sources", tables::sources(&prices));
     section
 }
+
+const CAUTION: &str = "A vCPU of EC2 is not a core of this machine: on x86 it is half of a core, and \
+    others are faster or slower. Measure there before you decide. Not counted: what leaves AWS, the \
+    private server, the balancer that API Gateway wants in front of a private server, and anyone’s time.";
 
 /// From when on the gateway is cheaper, for the headline.
 pub fn sentence(run: &Run) -> Option<String> {
