@@ -70,6 +70,8 @@ async fn invoke(
     request.upstream_since = Some(Instant::now());
     let invoked = lambda.function().invoke(event, Some(told.trace()));
     let invoked = unless_left(session, invoked).await?.map_err(refused)?;
+    // Lambda has the event.
+    held.give_back();
     if lambda.invocation() == Invocation::ResponseStream {
         return stream(session, request, lambda, invoked).await;
     }
@@ -130,10 +132,13 @@ async fn stream(
     let has_body = session.req_header().method != Method::HEAD
         && !matches!(prelude.status.as_u16(), 204 | 304);
     let head = head_of(session, request, &prelude, has_body)?;
-    session
-        .write_response_header(Box::new(head), !has_body)
-        .await?;
+    if let Some(connection) = &request.connection {
+        connection.send_at_once();
+    }
+    let written = session.write_response_header(Box::new(head), !has_body);
+    written.await.map_err(|e| e.into_down())?;
     if !has_body {
+        invoked.suffices();
         return Ok(());
     }
     let mut left = prelude.content_length;
@@ -144,7 +149,7 @@ async fn stream(
                 invoked.failed(failure);
                 broken(request, lambda.refusal(failure))
             })?;
-            session.write_response_body(Some(bytes), false).await?;
+            write(session, Some(bytes)).await?;
         }
         next = unless_left(session, invoked.next())
             .await?
@@ -156,8 +161,14 @@ async fn stream(
         return Err(broken(request, lambda.refusal(failure)));
     }
     drop(invoked);
-    session.write_response_body(None, true).await?;
-    Ok(())
+    Ok(write(session, None).await?)
+}
+
+/// Writes a piece of a body, or its end. A failure is the caller's.
+async fn write(session: &mut Session, piece: Option<Bytes>) -> Result<(), BError> {
+    let is_end = piece.is_none();
+    let written = session.write_response_body(piece, is_end).await;
+    written.map_err(|e| e.into_down())
 }
 
 async fn read_prelude(
