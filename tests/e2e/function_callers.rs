@@ -5,6 +5,8 @@ use std::io::Read as _;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use countersign_local_lambda::{Ending, Function, LocalLambda};
 use rustls::ClientConfig;
 use serde_json::{Value, json};
@@ -14,7 +16,7 @@ use crate::harness::client::{Client, tls};
 use crate::harness::gateway::{Gateway, ID};
 use crate::harness::lambda::{AWS, Gate, json, last_event};
 use crate::harness::pki::Authority;
-use crate::harness::signed::Signed;
+use crate::harness::signed::{Signed, in_chunks};
 use crate::harness::{run, text};
 
 const FORMATS: [&str; 4] = ["rest", "1.0", "2.0", "alb"];
@@ -36,7 +38,7 @@ credentials = ["{ID}"]
 [[policy]]
 name = "both"
 all_of = ["certificate", "signature"]
-signature = {{ schemes = ["sigv4"], service = "execute-api", region = "us-west-2" }}
+signature = {{ schemes = ["sigv4"], service = "execute-api", region = "us-west-2", streaming = ["signed", "signed_trailer", "unsigned_trailer"] }}
 "#
     );
     let mut add = |name: &str, path: &str, policy: &str, function: &str, more: &str| {
@@ -182,6 +184,40 @@ fn a_signed_and_certified_request_is_told_with_who_it_is() {
         assert_eq!(plain(pem), plain(&certificate), "{format}");
         let told = told["serialNumber"].as_str().unwrap().replace(':', "");
         assert_eq!(told, serial, "{format}");
+    }
+}
+
+#[test]
+fn a_function_is_told_a_body_in_chunks_of_aws_as_if_it_had_come_without() {
+    let stage = Stage::new();
+    let body: Vec<u8> = (0..100_000_u32).map(|at| (at % 251) as u8).collect();
+    for mode in [
+        "STREAMING-AWS4-HMAC-SHA256-PAYLOAD",
+        "STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER",
+        "STREAMING-UNSIGNED-PAYLOAD-TRAILER",
+    ] {
+        for format in FORMATS {
+            let mut caller = stage.client(Some("billing"));
+            let request = in_chunks(&format!("/signed/{format}/a"), &body, 8192, mode);
+            let answer = caller.try_ask(&request.bytes()).unwrap();
+            assert_eq!(answer.status, 200, "{mode} {format} {}", text(&answer.body));
+            let event = json(&answer);
+            let told = STANDARD.decode(event["body"].as_str().unwrap()).unwrap();
+            assert!(
+                told == body && event["isBase64Encoded"] == true,
+                "{mode} {format}"
+            );
+            let headers = event["headers"].to_string().to_ascii_lowercase();
+            assert!(
+                headers.contains(r#""content-encoding":"gzip""#),
+                "{headers}"
+            );
+            let length = headers.contains(r#""content-length":"100000""#);
+            assert_eq!(length, format != "rest", "{headers}");
+            for gone in ["aws-chunked", "x-amz-trailer", "decoded", "content-sha256"] {
+                assert!(!headers.contains(gone), "{gone}: {headers}");
+            }
+        }
     }
 }
 
