@@ -7,7 +7,7 @@ use std::time::Instant;
 use bytes::Bytes;
 use http::header::{ACCEPT, CONTENT_LENGTH, TRANSFER_ENCODING};
 use http::{Method, StatusCode, Version};
-use pingora_core::{BError, Error, ErrorType};
+use pingora_core::{BError, Error, ErrorSource, ErrorType};
 use pingora_http::ResponseHeader;
 use pingora_proxy::Session;
 
@@ -50,7 +50,13 @@ pub(super) async fn answer(
     match invoke(session, request, snapshot, lambda, &mut held).await {
         Ok(()) => Ok(true),
         Err(Stopped::Refused(refusal)) => refuse(session, request, refusal).await,
-        Err(Stopped::Broken(error)) => Err(error),
+        Err(Stopped::Broken(error)) => {
+            // Its body was read before the function heard of it.
+            if matches!(error.esource, ErrorSource::Downstream) {
+                request.refusal.get_or_insert(Refusal::CallerLeft);
+            }
+            Err(error)
+        }
     }
 }
 
