@@ -13,7 +13,7 @@ use pingora_proxy::Session;
 
 use crate::config::Invocation;
 use crate::integration::Lambda;
-use crate::lambda::{Invoked, Prelude, PreludeReader};
+use crate::lambda::{Invoked, Prelude, PreludeReader, Reply};
 use crate::refusal::{FunctionFailure, Refusal};
 use crate::response::{self, REQUEST_ID};
 use crate::snapshot::Snapshot;
@@ -78,35 +78,63 @@ async fn invoke(
     let invoked = unless_left(session, invoked).await?.map_err(refused)?;
     // Lambda has the event.
     held.give_back();
-    if lambda.invocation() == Invocation::ResponseStream {
-        return stream(session, request, lambda, invoked).await;
+    match lambda.invocation() {
+        Invocation::ResponseStream => stream(session, request, lambda, invoked).await,
+        Invocation::RequestResponse | Invocation::Event => {
+            whole(session, request, lambda, invoked, held).await
+        }
     }
+}
+
+/// Passes an answer on once it is whole.
+async fn whole(
+    session: &mut Session,
+    request: &mut Request,
+    lambda: &Lambda,
+    invoked: Invoked,
+    held: &mut Held,
+) -> Result<(), Stopped> {
+    let refused = |failure| Stopped::Refused(lambda.refusal(failure));
     let hold = |bytes| {
         let grown = held.grow(bytes);
         grown.map_err(|_| FunctionFailure::BuffersFull)
     };
-    let whole = unless_left(session, invoked.whole(hold)).await?;
-    let mut reply = whole.map_err(refused)?;
+    let reply = unless_left(session, invoked.whole(hold)).await?;
+    let mut reply = reply.map_err(refused)?;
     request.upstream_answered();
-    if reply.is_error {
-        return Err(refused(FunctionFailure::Error));
-    }
-    let answer = match lambda.invocation() {
-        Invocation::Event => response::answer(StatusCode::ACCEPTED, [], Bytes::new(), &request.id),
-        _ => {
-            let accept = session.req_header().headers.get(ACCEPT);
-            let accept = accept.and_then(|value| value.to_str().ok());
-            let read = lambda.read(reply.payload.clone(), accept);
-            let answer = read.map_err(|failure| {
-                reply.failed(failure);
-                refused(failure)
-            })?;
-            response::answer(answer.status, answer.fields, answer.body, &request.id)
-        }
-    };
+    let read = read(session, request, lambda, &reply);
+    let answer = read.map_err(|failure| {
+        reply.failed(failure);
+        refused(failure)
+    })?;
     // Its place is free before the caller can come again.
     drop(reply);
     Ok(send(session, answer).await?)
+}
+
+/// What the caller is to get of a whole answer.
+fn read(
+    session: &Session,
+    request: &Request,
+    lambda: &Lambda,
+    reply: &Reply,
+) -> Result<response::Answer, FunctionFailure> {
+    let id = &request.id;
+    if reply.is_error {
+        return Err(FunctionFailure::Error);
+    }
+    if lambda.invocation() == Invocation::Event {
+        return Ok(response::answer(StatusCode::ACCEPTED, [], Bytes::new(), id));
+    }
+    let accept = session.req_header().headers.get(ACCEPT);
+    let accept = accept.and_then(|value| value.to_str().ok());
+    let answer = lambda.read(reply.payload.clone(), accept)?;
+    Ok(response::answer(
+        answer.status,
+        answer.fields,
+        answer.body,
+        id,
+    ))
 }
 
 fn event_of(
