@@ -9,9 +9,10 @@ use tempfile::{TempDir, tempdir};
 
 use crate::harness::client::Client;
 use crate::harness::gateway::Gateway;
-use crate::harness::lambda::{Gate, LISTENER, gateway, route};
+use crate::harness::lambda::{AWS, Gate, LISTENER, gateway, route};
+use crate::harness::pki::Authority;
 use crate::harness::scripted_lambda::{STREAM, event, frame, linger, prelude, say, serve, whole};
-use crate::harness::{text, wait_for};
+use crate::harness::{run, text, wait_for};
 
 const WHOLE: &str = "payload_format = \"2.0\"\n";
 const STREAMED: &str = "payload_format = \"2.0\"\ninvocation = \"response_stream\"\n";
@@ -444,4 +445,36 @@ fn a_body_behind_a_refusal_is_never_taken_for_a_request() {
     assert!(!answer.head.contains("100"), "{}", answer.head);
     let log = stage.gateway.log();
     assert!(log.iter().all(|line| line["path"] != "/f/inner"), "{log:?}");
+}
+
+#[test]
+fn a_stream_that_breaks_its_word_about_its_length_never_looks_whole() {
+    let lambda = serve(|function, stream| {
+        let body = if function == "over" {
+            "sixteen bytes, 16"
+        } else {
+            "five!"
+        };
+        let json = r#"{"headers":{"CONTENT-length":"10"}}"#;
+        say(stream, [STREAM.as_bytes(), &prelude(json, body)].concat());
+        say(stream, event("InvokeComplete", "{}"));
+    });
+    let home = tempdir().unwrap();
+    let authority = Authority::new(home.path(), "ca");
+    authority.server("server", &["localhost"]);
+    let listener = "[[listener]]\nname = \"public\"\naddress = \"127.0.0.1:0\"\n\
+        certificate = [{ chain = \"server.pem\", private_key = \"server.key\" }]\n";
+    let routes = config(&["over", "short"], lambda, STREAMED);
+    let gateway = Gateway::start_in(home.path(), &format!("{listener}{routes}"), &AWS);
+    let ca = home.path().join("ca.pem").display().to_string();
+    for name in ["over", "short"] {
+        for version in ["--http1.1", "--http2"] {
+            let url = gateway.url(&format!("/{name}/x"));
+            let curl = run("curl", &["-sS", version, "--cacert", &ca, &url]);
+            assert!(!curl.status.success(), "{version} {name}");
+        }
+        let malformed = format!("integration=\"{name}\",result=\"function_answer_malformed\"");
+        let counted = gateway.metric("countersign_lambda_invocations_total", &malformed);
+        assert_eq!(counted as u64, 2, "{name}");
+    }
 }
