@@ -111,7 +111,7 @@ mod tests {
             F::Denied,
             F::Missing,
             F::ServiceFailed,
-            F::Unreachable,
+            F::Unreachable(""),
             F::BrokenOff,
             F::TimedOut,
             F::NotSigned(""),

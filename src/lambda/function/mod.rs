@@ -271,8 +271,8 @@ impl Function {
         let answer = invoked::in_time(sent, until, self.settings.idle_timeout).await?;
         let answer = answer.map_err(|unsent| match unsent {
             Unsent::NotSigned(why) => FunctionFailure::NotSigned(why.0),
-            Unsent::Failed(error) if error.is_connect() => FunctionFailure::Unreachable,
-            Unsent::Failed(_) => FunctionFailure::BrokenOff,
+            Unsent::Unreachable(why) => FunctionFailure::Unreachable(why),
+            Unsent::BrokenOff => FunctionFailure::BrokenOff,
         })?;
         match failure_of(answer.status(), self.max_event_bytes()) {
             None => Ok((answer, until)),
