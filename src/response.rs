@@ -18,7 +18,7 @@ const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
 /// An answer that the gateway gives by itself.
 pub struct Answer {
-    /// Status and fields, `Content-Length` among them.
+    /// Status and fields, `Content-Length` among them where there may be one.
     pub header: Box<ResponseHeader>,
     /// The body.
     pub body: Bytes,
@@ -54,7 +54,8 @@ fn challenge_with(fields: &mut Vec<(HeaderName, HeaderValue)>, challenge: &Chall
     }
 }
 
-/// An answer with these fields; `Content-Length` and the request's id are added.
+/// An answer with these fields; `Content-Length`, where there may be one, and the request's id are
+/// added.
 pub fn answer(
     status: StatusCode,
     fields: impl IntoIterator<Item = (HeaderName, HeaderValue)>,
@@ -67,7 +68,10 @@ pub fn answer(
         // Appending fails only when the map is full, which a handful of fields do not do.
         let _ = head.append_header(name, value);
     }
-    let _ = head.insert_header(header::CONTENT_LENGTH, body.len());
+    // RFC 9110 §8.6: a length there would be that of another answer, or is forbidden.
+    if !matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED) {
+        let _ = head.insert_header(header::CONTENT_LENGTH, body.len());
+    }
     let _ = head.insert_header(REQUEST_ID, id.as_str());
     Answer {
         header: Box::new(head),

@@ -35,8 +35,8 @@ pub enum FunctionFailure {
     Missing,
     /// Lambda itself failed.
     ServiceFailed,
-    /// Lambda could not be reached.
-    Unreachable,
+    /// Lambda could not be reached, and why.
+    Unreachable(&'static str),
     /// The connection to Lambda broke.
     BrokenOff,
     /// It did not answer in time.
@@ -61,7 +61,7 @@ impl FunctionFailure {
             Self::Denied => "function_denied",
             Self::Missing => "function_missing",
             Self::ServiceFailed => "function_service_failed",
-            Self::Unreachable => "function_unreachable",
+            Self::Unreachable(_) => "function_unreachable",
             Self::BrokenOff => "function_broken_off",
             Self::TimedOut => "function_timeout",
             Self::NotSigned(_) => "function_not_signed",
@@ -84,7 +84,7 @@ impl FunctionFailure {
             (
                 Self::Throttled
                 | Self::ServiceFailed
-                | Self::Unreachable
+                | Self::Unreachable(_)
                 | Self::BrokenOff
                 | Self::TimedOut,
                 Api::Http,
@@ -116,7 +116,10 @@ impl FunctionFailure {
     /// What the operator may read beyond the code.
     pub(super) fn detail(self) -> &'static str {
         match self {
-            Self::Malformed(why) | Self::NoPrelude(why) | Self::NotSigned(why) => why,
+            Self::Malformed(why)
+            | Self::NoPrelude(why)
+            | Self::NotSigned(why)
+            | Self::Unreachable(why) => why,
             _ => "",
         }
     }
@@ -137,7 +140,7 @@ mod tests {
             (F::NoPrelude("x"), Api::Rest, 500, "Internal server error"),
             (F::Throttled, Api::Rest, 500, "Internal server error"),
             (F::Denied, Api::Rest, 500, "Internal server error"),
-            (F::Unreachable, Api::Rest, 500, "Internal server error"),
+            (F::Unreachable("x"), Api::Rest, 500, "Internal server error"),
             (
                 F::BrokenOff,
                 Api::Rest,
@@ -148,7 +151,7 @@ mod tests {
             (F::Error, Api::Http, 500, "Internal Server Error"),
             (F::Malformed("x"), Api::Http, 500, "Internal Server Error"),
             (F::Throttled, Api::Http, 503, "Service Unavailable"),
-            (F::Unreachable, Api::Http, 503, "Service Unavailable"),
+            (F::Unreachable("x"), Api::Http, 503, "Service Unavailable"),
             (F::TimedOut, Api::Http, 503, "Service Unavailable"),
             (F::Error, Api::Alb, 502, "Bad Gateway"),
             (F::TimedOut, Api::Alb, 504, "Gateway Timeout"),

@@ -35,6 +35,12 @@ impl Buffers {
 }
 
 impl Held {
+    /// Gives back all leave: nothing is held any more.
+    pub(super) fn give_back(&mut self) {
+        let bytes = std::mem::take(&mut self.bytes);
+        self.buffers.0.fetch_sub(bytes, Ordering::Relaxed);
+    }
+
     /// Leave for so many bytes more.
     ///
     /// # Errors
@@ -54,7 +60,7 @@ impl Held {
 
 impl Drop for Held {
     fn drop(&mut self) {
-        self.buffers.0.fetch_sub(self.bytes, Ordering::Relaxed);
+        self.give_back();
     }
 }
 
@@ -70,6 +76,9 @@ mod tests {
         assert_eq!(other.grow(1), Err(Refusal::BuffersFull));
         drop(one);
         assert_eq!(other.grow(6), Ok(()));
+        other.give_back();
+        assert_eq!(buffers.held(), 0);
+        assert_eq!(other.grow(10), Ok(()));
         drop(other);
         assert_eq!(buffers.0.load(Ordering::Relaxed), 0);
     }

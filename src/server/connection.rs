@@ -40,6 +40,8 @@ pub(super) struct Connection {
     answered: AtomicBool,
     /// Set when the connection has become a tunnel.
     upgraded: AtomicBool,
+    /// Set while the answer comes a piece at a time and no piece may wait for the next.
+    at_once: AtomicBool,
     /// Requests that were begun.
     requests: AtomicU32,
     /// Requests whose body is still arriving.
@@ -101,6 +103,7 @@ impl Connection {
             http2,
             answered: AtomicBool::new(false),
             upgraded: AtomicBool::new(false),
+            at_once: AtomicBool::new(false),
             requests: AtomicU32::new(0),
             bodies: AtomicU32::new(0),
             idle: AtomicBool::new(false),
@@ -175,7 +178,17 @@ impl Connection {
         if had_body {
             self.bodies.fetch_sub(1, Ordering::Relaxed);
         }
+        self.at_once.store(false, Ordering::Relaxed);
         self.answered.store(true, Ordering::Release);
+    }
+
+    /// What is written of the answer goes out without waiting for more of it.
+    pub(super) fn send_at_once(&self) {
+        self.at_once.store(true, Ordering::Relaxed);
+    }
+
+    pub(super) fn sends_at_once(&self) -> bool {
+        self.at_once.load(Ordering::Relaxed)
     }
 
     /// The connection becomes a tunnel.

@@ -7,13 +7,13 @@ use std::time::Instant;
 use bytes::Bytes;
 use http::header::{ACCEPT, CONTENT_LENGTH, TRANSFER_ENCODING};
 use http::{Method, StatusCode, Version};
-use pingora_core::{BError, Error, ErrorType};
+use pingora_core::{BError, Error, ErrorSource, ErrorType};
 use pingora_http::ResponseHeader;
 use pingora_proxy::Session;
 
 use crate::config::Invocation;
 use crate::integration::Lambda;
-use crate::lambda::{Invoked, Prelude, PreludeReader};
+use crate::lambda::{Invoked, Prelude, PreludeReader, Reply};
 use crate::refusal::{FunctionFailure, Refusal};
 use crate::response::{self, REQUEST_ID};
 use crate::snapshot::Snapshot;
@@ -50,7 +50,13 @@ pub(super) async fn answer(
     match invoke(session, request, snapshot, lambda, &mut held).await {
         Ok(()) => Ok(true),
         Err(Stopped::Refused(refusal)) => refuse(session, request, refusal).await,
-        Err(Stopped::Broken(error)) => Err(error),
+        Err(Stopped::Broken(error)) => {
+            // Its body was read before the function heard of it.
+            if matches!(error.esource, ErrorSource::Downstream) {
+                request.refusal.get_or_insert(Refusal::CallerLeft);
+            }
+            Err(error)
+        }
     }
 }
 
@@ -70,35 +76,65 @@ async fn invoke(
     request.upstream_since = Some(Instant::now());
     let invoked = lambda.function().invoke(event, Some(told.trace()));
     let invoked = unless_left(session, invoked).await?.map_err(refused)?;
-    if lambda.invocation() == Invocation::ResponseStream {
-        return stream(session, request, lambda, invoked).await;
+    // Lambda has the event.
+    held.give_back();
+    match lambda.invocation() {
+        Invocation::ResponseStream => stream(session, request, lambda, invoked).await,
+        Invocation::RequestResponse | Invocation::Event => {
+            whole(session, request, lambda, invoked, held).await
+        }
     }
+}
+
+/// Passes an answer on once it is whole.
+async fn whole(
+    session: &mut Session,
+    request: &mut Request,
+    lambda: &Lambda,
+    invoked: Invoked,
+    held: &mut Held,
+) -> Result<(), Stopped> {
+    let refused = |failure| Stopped::Refused(lambda.refusal(failure));
     let hold = |bytes| {
         let grown = held.grow(bytes);
         grown.map_err(|_| FunctionFailure::BuffersFull)
     };
-    let whole = unless_left(session, invoked.whole(hold)).await?;
-    let mut reply = whole.map_err(refused)?;
+    let reply = unless_left(session, invoked.whole(hold)).await?;
+    let mut reply = reply.map_err(refused)?;
     request.upstream_answered();
-    if reply.is_error {
-        return Err(refused(FunctionFailure::Error));
-    }
-    let answer = match lambda.invocation() {
-        Invocation::Event => response::answer(StatusCode::ACCEPTED, [], Bytes::new(), &request.id),
-        _ => {
-            let accept = session.req_header().headers.get(ACCEPT);
-            let accept = accept.and_then(|value| value.to_str().ok());
-            let read = lambda.read(reply.payload.clone(), accept);
-            let answer = read.map_err(|failure| {
-                reply.failed(failure);
-                refused(failure)
-            })?;
-            response::answer(answer.status, answer.fields, answer.body, &request.id)
-        }
-    };
+    let read = read(session, request, lambda, &reply);
+    let answer = read.map_err(|failure| {
+        reply.failed(failure);
+        refused(failure)
+    })?;
     // Its place is free before the caller can come again.
     drop(reply);
     Ok(send(session, answer).await?)
+}
+
+/// What the caller is to get of a whole answer.
+fn read(
+    session: &Session,
+    request: &Request,
+    lambda: &Lambda,
+    reply: &Reply,
+) -> Result<response::Answer, FunctionFailure> {
+    let id = &request.id;
+    if reply.is_error {
+        return Err(FunctionFailure::Error);
+    }
+    if lambda.invocation() == Invocation::Event {
+        return Ok(response::answer(StatusCode::ACCEPTED, [], Bytes::new(), id));
+    }
+    let accept = session.req_header().headers.get(ACCEPT);
+    let accept = accept.and_then(|value| value.to_str().ok());
+    let answer = lambda.read(reply.payload.clone(), accept)?;
+    Ok(response::answer(
+        answer.status,
+        answer.fields,
+        answer.body,
+        id,
+    ))
 }
 
 fn event_of(
@@ -130,10 +166,13 @@ async fn stream(
     let has_body = session.req_header().method != Method::HEAD
         && !matches!(prelude.status.as_u16(), 204 | 304);
     let head = head_of(session, request, &prelude, has_body)?;
-    session
-        .write_response_header(Box::new(head), !has_body)
-        .await?;
+    if let Some(connection) = &request.connection {
+        connection.send_at_once();
+    }
+    let written = session.write_response_header(Box::new(head), !has_body);
+    written.await.map_err(|e| e.into_down())?;
     if !has_body {
+        invoked.suffices();
         return Ok(());
     }
     let mut left = prelude.content_length;
@@ -144,7 +183,7 @@ async fn stream(
                 invoked.failed(failure);
                 broken(request, lambda.refusal(failure))
             })?;
-            session.write_response_body(Some(bytes), false).await?;
+            write(session, Some(bytes)).await?;
         }
         next = unless_left(session, invoked.next())
             .await?
@@ -156,8 +195,14 @@ async fn stream(
         return Err(broken(request, lambda.refusal(failure)));
     }
     drop(invoked);
-    session.write_response_body(None, true).await?;
-    Ok(())
+    Ok(write(session, None).await?)
+}
+
+/// Writes a piece of a body, or its end. A failure is the caller's.
+async fn write(session: &mut Session, piece: Option<Bytes>) -> Result<(), BError> {
+    let is_end = piece.is_none();
+    let written = session.write_response_body(piece, is_end).await;
+    written.map_err(|e| e.into_down())
 }
 
 async fn read_prelude(

@@ -29,6 +29,7 @@ const CONSUMER: HeaderName = HeaderName::from_static("x-consumer");
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
+const FORWARDED_PORT: HeaderName = HeaderName::from_static("x-forwarded-port");
 const SECURITY_TOKEN: HeaderName = HeaderName::from_static("x-amz-security-token");
 
 /// What describes AWS's chunks and no body.
@@ -104,6 +105,9 @@ pub(super) fn edit(
     head.insert_header(FORWARDED_PROTO, before.proto.as_deref().unwrap_or(scheme))?;
     let host = before.host.as_deref().unwrap_or(passenger.authority);
     head.insert_header(FORWARDED_HOST, host)?;
+    if let Some(port) = before.port {
+        head.insert_header(FORWARDED_PORT, port)?;
+    }
     head.insert_header(REQUEST_ID, passenger.id.as_str())?;
     if let Some(consumer) = passenger.consumer {
         head.insert_header(CONSUMER, consumer.as_str())?;
@@ -247,6 +251,7 @@ struct Chain {
     addresses: Option<String>,
     proto: Option<String>,
     host: Option<String>,
+    port: Option<u16>,
 }
 
 impl Chain {
@@ -260,6 +265,7 @@ impl Chain {
             addresses: joined(&FORWARDED_FOR),
             proto: joined(&FORWARDED_PROTO),
             host: joined(&FORWARDED_HOST),
+            port: joined(&FORWARDED_PORT).and_then(|port| port.parse().ok()),
         }
     }
 }

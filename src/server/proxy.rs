@@ -240,7 +240,7 @@ impl ProxyHttp for Gateway {
     ) -> FailToProxy {
         let refusal = match request.refusal.take() {
             Some(refusal) => refusal,
-            None if is_over(session, error) => Refusal::CallerLeft,
+            None if is_over(session, request, error) => Refusal::CallerLeft,
             None => refusal_of(error),
         };
         let status = refusal.status();
@@ -323,9 +323,11 @@ fn connection_of(session: &Session) -> Option<Arc<Connection>> {
     data.downcast_ref::<Arc<Connection>>().cloned()
 }
 
-/// Whether the caller, who had sent everything, waits for no answer any more.
-fn is_over(session: &mut Session, error: &Error) -> bool {
-    matches!(error.esource, ErrorSource::Downstream) && session.as_mut().is_body_done()
+/// Whether the caller, who had sent everything, waits for no answer any more. A stream of HTTP/2
+/// that was reset does not tell whether it had ended before.
+fn is_over(session: &mut Session, request: &Request, error: &Error) -> bool {
+    let has_sent = !request.has_body || session.as_mut().is_body_done();
+    matches!(error.esource, ErrorSource::Downstream) && has_sent
 }
 
 /// What an error of Pingora's comes to.

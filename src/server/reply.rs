@@ -38,6 +38,11 @@ pub(super) async fn refuse(
 }
 
 pub(super) async fn send(session: &mut Session, answer: response::Answer) -> Result<()> {
+    // Pingora does not say of a failure to write that it is the caller's.
+    write(session, answer).await.map_err(|e| e.into_down())
+}
+
+async fn write(session: &mut Session, answer: response::Answer) -> Result<()> {
     let bodyless = session.req_header().method == Method::HEAD || answer.body.is_empty();
     session
         .write_response_header(answer.header, bodyless)

@@ -299,6 +299,11 @@ impl AsyncRead for GuardedStream {
         context: &mut Context<'_>,
         out: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
+        // Pingora keeps back the pieces of an answer whose length is known; whoever reads has no
+        // more to write now. A failure shows when it has.
+        if self.connection.sends_at_once() && !self.io.buffer().is_empty() {
+            let _ = Pin::new(&mut self.io).poll_flush(context);
+        }
         match self.mode {
             Mode::Open => self.poll_open(context, out),
             _ => self.poll_http1(context, out),

@@ -71,7 +71,9 @@ impl Told {
         let trace = trace_of(&head).map(str::to_owned);
         let trace = trace.unwrap_or_else(|| new_trace(request, time_ms));
         head.insert_header(TRACE, &trace)?;
-        if let Some(port) = port(session) {
+        if !head.headers.contains_key(PORT)
+            && let Some(port) = port(session)
+        {
             head.insert_header(PORT, port)?;
         }
         if !head.headers.contains_key(HOST) {

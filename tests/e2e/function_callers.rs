@@ -5,6 +5,8 @@ use std::io::Read as _;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use countersign_local_lambda::{Ending, Function, LocalLambda};
 use rustls::ClientConfig;
 use serde_json::{Value, json};
@@ -14,7 +16,7 @@ use crate::harness::client::{Client, tls};
 use crate::harness::gateway::{Gateway, ID};
 use crate::harness::lambda::{AWS, Gate, json, last_event};
 use crate::harness::pki::Authority;
-use crate::harness::signed::Signed;
+use crate::harness::signed::{Signed, in_chunks};
 use crate::harness::{run, text};
 
 const FORMATS: [&str; 4] = ["rest", "1.0", "2.0", "alb"];
@@ -36,7 +38,7 @@ credentials = ["{ID}"]
 [[policy]]
 name = "both"
 all_of = ["certificate", "signature"]
-signature = {{ schemes = ["sigv4"], service = "execute-api", region = "us-west-2" }}
+signature = {{ schemes = ["sigv4"], service = "execute-api", region = "us-west-2", streaming = ["signed", "signed_trailer", "unsigned_trailer"] }}
 "#
     );
     let mut add = |name: &str, path: &str, policy: &str, function: &str, more: &str| {
@@ -186,6 +188,40 @@ fn a_signed_and_certified_request_is_told_with_who_it_is() {
 }
 
 #[test]
+fn a_function_is_told_a_body_in_chunks_of_aws_as_if_it_had_come_without() {
+    let stage = Stage::new();
+    let body: Vec<u8> = (0..100_000_u32).map(|at| (at % 251) as u8).collect();
+    for mode in [
+        "STREAMING-AWS4-HMAC-SHA256-PAYLOAD",
+        "STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER",
+        "STREAMING-UNSIGNED-PAYLOAD-TRAILER",
+    ] {
+        for format in FORMATS {
+            let mut caller = stage.client(Some("billing"));
+            let request = in_chunks(&format!("/signed/{format}/a"), &body, 8192, mode);
+            let answer = caller.try_ask(&request.bytes()).unwrap();
+            assert_eq!(answer.status, 200, "{mode} {format} {}", text(&answer.body));
+            let event = json(&answer);
+            let told = STANDARD.decode(event["body"].as_str().unwrap()).unwrap();
+            assert!(
+                told == body && event["isBase64Encoded"] == true,
+                "{mode} {format}"
+            );
+            let headers = event["headers"].to_string().to_ascii_lowercase();
+            assert!(
+                headers.contains(r#""content-encoding":"gzip""#),
+                "{headers}"
+            );
+            let length = headers.contains(r#""content-length":"100000""#);
+            assert_eq!(length, format != "rest", "{headers}");
+            for gone in ["aws-chunked", "x-amz-trailer", "decoded", "content-sha256"] {
+                assert!(!headers.contains(gone), "{gone}: {headers}");
+            }
+        }
+    }
+}
+
+#[test]
 fn no_function_hears_of_a_request_that_is_refused() {
     let stage = Stage::new();
     let target = "/signed/2.0/a";
@@ -274,14 +310,16 @@ fn a_caller_who_leaves_ends_the_invocation() {
                 .wait_until("an end", |lambda| lambda.in_flight(function) == 0);
         }
     }
-    let line = stage
-        .gateway
-        .logged("who left", |line| line["path"] == "/slow");
-    assert_eq!(
-        (&line["refusal"], &line["status"]),
-        (&json!("caller_left"), &json!(499)),
-        "{line}"
-    );
+    for protocol in ["HTTP/1.1", "HTTP/2"] {
+        for path in ["/slow", "/stream"] {
+            let line = stage.gateway.logged("who left", |line| {
+                line["path"] == path && line["protocol"] == protocol
+            });
+            assert_eq!(line["refusal"], "caller_left", "{line}");
+            // A stream may have begun.
+            assert!(line["status"] == 499 || path == "/stream", "{line}");
+        }
+    }
 }
 
 #[test]
@@ -335,4 +373,24 @@ fn what_is_held_for_functions_is_bounded_over_all_of_them() {
         assert_eq!(caller.answer().unwrap().status, 200);
     }
     crate::harness::wait_for("nothing to be held", || (held() == 0.0).then_some(()));
+}
+
+/// A reset stream of HTTP/2 does not tell whether its body had ended.
+#[test]
+fn a_caller_who_leaves_behind_its_body_is_said_to_have_left() {
+    let stage = Stage::new();
+    let gate = Gate::new();
+    let body = json!({"gate": gate.address().to_string()}).to_string();
+    for (version, protocol) in [("--http1.1", "HTTP/1.1"), ("--http2", "HTTP/2")] {
+        let mut curl = stage.curl(&[version, "--json", &body], "/slow");
+        let mut curl = curl.spawn().unwrap();
+        let waiting = gate.reached();
+        curl.kill().unwrap();
+        curl.wait().unwrap();
+        let line = stage
+            .gateway
+            .logged("who left", |line| line["protocol"] == protocol);
+        assert_eq!(line["refusal"], "caller_left", "{line}");
+        waiting.let_go();
+    }
 }

@@ -12,6 +12,7 @@ use crate::harness::client::{Answer, Client};
 use crate::harness::gateway::Gateway;
 use crate::harness::lambda::{Gate, gateway, json, post, route};
 use crate::harness::nginx::free_address;
+use crate::harness::pki::Authority;
 use crate::harness::text;
 
 const FORMATS: [(&str, &str); 3] = [
@@ -424,4 +425,39 @@ fn without_credentials_nothing_is_invoked() {
     let answer = client(&gateway).get("localhost", "/rest-echo/x");
     assert_eq!(said(&answer), want(500, INTERNAL, "function_not_signed"));
     assert_eq!(lambda.invocations("echo").len(), 0);
+}
+
+/// A first set-up fails for one of these.
+#[test]
+fn why_lambda_cannot_be_reached_is_in_the_log() {
+    let (home, other) = (tempdir().unwrap(), tempdir().unwrap());
+    // A server whose authority nobody knows.
+    let ca = Authority::new(other.path(), "ca");
+    ca.server("server", &["localhost"]);
+    let tls = "[[listener]]\nname = \"public\"\naddress = \"127.0.0.1:0\"\ncertificate = [{ chain = \"server.pem\", private_key = \"server.key\" }]\n";
+    let closed = free_address();
+    let served = tls.to_owned() + &route("any", "any", closed, "payload_format = \"2.0\"");
+    let stranger = Gateway::start(other.path(), &served);
+    let mut config = String::new();
+    for (name, endpoint) in [
+        ("closed", format!("http://{closed}")),
+        ("stranger", stranger.url("")),
+        ("nowhere", "https://lambda.invalid".to_owned()),
+    ] {
+        let v2 = route(name, name, closed, "payload_format = \"2.0\"");
+        config += &v2.replace(&format!("http://{closed}"), &endpoint);
+    }
+    let gateway = gateway(home.path(), &config);
+    for (name, why) in [
+        ("closed", "the connection is refused"),
+        ("stranger", "TLS fails, perhaps for want of an authority"),
+        ("nowhere", "its name is not known"),
+    ] {
+        let path = format!("/{name}/x");
+        let answer = client(&gateway).get("localhost", &path);
+        let unreachable = want(503, UNAVAILABLE, "function_unreachable");
+        assert_eq!(said(&answer), unreachable, "{name}");
+        let line = gateway.logged(name, |line| line["path"] == path.as_str());
+        assert_eq!(line["detail"], why, "{line}");
+    }
 }

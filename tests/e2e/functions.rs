@@ -9,7 +9,7 @@ use tempfile::{TempDir, tempdir};
 
 use crate::harness::client::{Answer, Client};
 use crate::harness::gateway::Gateway;
-use crate::harness::lambda::{OUR_ID, gateway, json, last_event, post, route};
+use crate::harness::lambda::{AWS, LISTENER, OUR_ID, gateway, json, last_event, post, route};
 use crate::harness::nginx::{INDEX, Nginx};
 use crate::harness::text;
 
@@ -292,6 +292,30 @@ fn what_a_caller_makes_up_about_itself_does_not_reach_the_function() {
         assert_eq!(headers["x-forwarded-for"], "127.0.0.1", "{format}");
         assert_eq!(headers["x-forwarded-proto"], "http", "{format}");
         assert_eq!(headers["x-forwarded-port"], port.as_str(), "{format}");
+    }
+}
+
+/// What ends TLS in front of the gateway knows the port to which the caller came.
+#[test]
+fn a_trusted_proxy_says_which_port_the_caller_came_to() {
+    let home = tempdir().unwrap();
+    let lambda = LocalLambda::start(vec![Function::python("echo")]);
+    let routes = FORMATS.map(|(format, more)| route(format, "echo", lambda.address(), more));
+    let trusting = format!(
+        "{LISTENER}trusted_peers = [\"127.0.0.0/8\"]\n{}",
+        routes.concat()
+    );
+    let gateway = Gateway::start_in(home.path(), &trusting, &AWS);
+    let own = gateway.address("plain").port().to_string();
+    for (said, want) in [("443", "443"), ("443, 80", &own), ("x", &own)] {
+        for (format, _) in FORMATS {
+            let fields = format!("X-Forwarded-Proto: https\r\nX-Forwarded-Port: {said}\r\n");
+            let mut client = Client::plain(gateway.address("plain"));
+            let told = json(&post(&mut client, &format!("/{format}/x"), &fields, b"{}"));
+            let headers = headers_of(&told);
+            assert_eq!(headers["x-forwarded-port"], *want, "{format} {said}");
+            assert_eq!(headers["x-forwarded-proto"], "https", "{format}");
+        }
     }
 }
 

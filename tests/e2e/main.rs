@@ -23,6 +23,7 @@ mod framing;
 mod function_callers;
 mod function_failures;
 mod function_streams;
+mod function_untrusted;
 mod functions;
 mod headers;
 mod http2;

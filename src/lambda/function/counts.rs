@@ -1,6 +1,7 @@
-//! How invocations have ended, for metrics. Outlives snapshots.
+//! How many invocations are under way, which is bounded, and how the others have ended. Outlives
+//! snapshots, as invocations do.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use crate::refusal::FunctionFailure;
 
@@ -49,21 +50,44 @@ impl Outcome {
     }
 }
 
-/// Invocations by outcome.
+/// Invocations under way, and the others by outcome.
 #[derive(Default)]
-pub(super) struct Counts([AtomicU64; WORDS.len()]);
+pub(super) struct Counts {
+    under_way: AtomicUsize,
+    ended: [AtomicU64; WORDS.len()],
+}
 
 impl Counts {
+    /// Begins an invocation, unless `most` are under way; whoever began one ends it.
+    pub(super) fn begin(&self, most: usize) -> bool {
+        let fits = |count: usize| (count < most).then_some(count + 1);
+        let counted = &self.under_way;
+        let begun = counted.fetch_update(Ordering::Relaxed, Ordering::Relaxed, fits);
+        begun.is_ok()
+    }
+
+    /// Ends one.
+    pub(super) fn end(&self, outcome: Outcome) {
+        self.add(outcome);
+        self.under_way.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    /// Invocations that are under way.
+    pub(super) fn under_way(&self) -> usize {
+        self.under_way.load(Ordering::Relaxed)
+    }
+
+    /// Counts an outcome of what never began.
     pub(super) fn add(&self, outcome: Outcome) {
         let word = outcome.as_str();
         if let Some(place) = WORDS.iter().position(|known| *known == word) {
-            self.0[place].fetch_add(1, Ordering::Relaxed);
+            self.ended[place].fetch_add(1, Ordering::Relaxed);
         }
     }
 
     /// Those outcomes that have been.
     pub(super) fn all(&self) -> impl Iterator<Item = (&'static str, u64)> {
-        let counts = self.0.iter().map(|count| count.load(Ordering::Relaxed));
+        let counts = self.ended.iter().map(|count| count.load(Ordering::Relaxed));
         WORDS
             .into_iter()
             .zip(counts)
@@ -87,7 +111,7 @@ mod tests {
             F::Denied,
             F::Missing,
             F::ServiceFailed,
-            F::Unreachable,
+            F::Unreachable(""),
             F::BrokenOff,
             F::TimedOut,
             F::NotSigned(""),
@@ -101,5 +125,16 @@ mod tests {
         }
         assert_eq!(counts.all().count(), WORDS.len());
         assert!(counts.all().all(|(_, count)| count == 1));
+    }
+
+    #[test]
+    fn no_more_are_under_way_than_may_be() {
+        let counts = Counts::default();
+        assert!(counts.begin(2) && counts.begin(2) && !counts.begin(2));
+        assert!(!counts.begin(1) && counts.begin(3));
+        for left in [2, 1, 0] {
+            counts.end(Outcome::Answered);
+            assert_eq!(counts.under_way(), left);
+        }
     }
 }

@@ -98,6 +98,7 @@ fn complete(payload: &[u8]) -> Result<Frame, FunctionFailure> {
 mod tests {
     use aws_smithy_eventstream::frame::write_message_to;
     use aws_smithy_types::event_stream::{Header, HeaderValue};
+    use proptest::prelude::*;
 
     use super::*;
 
@@ -166,6 +167,51 @@ mod tests {
             (vec![0; 16], FunctionFailure::BrokenOff),
         ] {
             assert_eq!(read(&bytes, 5), Err(failure), "{bytes:?}");
+        }
+    }
+
+    /// The sum by which a frame is checked (CRC-32 of IEEE 802.3).
+    fn sum(bytes: &[u8]) -> u32 {
+        !bytes.iter().fold(!0, |sum: u32, byte| {
+            let bit = |sum: u32, _| (sum >> 1) ^ (0xedb8_8320 * (sum & 1));
+            (0..8).fold(sum ^ u32::from(*byte), bit)
+        })
+    }
+
+    /// A frame whose sums are right, whatever it says.
+    fn summed(length: u32, headers_length: u32, rest: &[u8]) -> Vec<u8> {
+        let mut bytes = [length.to_be_bytes(), headers_length.to_be_bytes()].concat();
+        bytes.extend(sum(&bytes).to_be_bytes());
+        bytes.extend(rest);
+        bytes.extend(sum(&bytes).to_be_bytes());
+        bytes
+    }
+
+    fn any_header() -> impl Strategy<Value = Vec<u8>> {
+        let name = prop_oneof![
+            Just(b":message-type".to_vec()),
+            Just(b":event-type".to_vec()),
+            prop::collection::vec(any::<u8>(), 0..4),
+        ];
+        let parts = (name, 0..12_u8, prop::collection::vec(any::<u8>(), 0..20));
+        parts.prop_map(|(name, kind, value)| {
+            [&[name.len() as u8], &name[..], &[kind], &value].concat()
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn no_frame_makes_a_panic(
+            headers in prop::collection::vec(any_header(), 0..3),
+            payload in prop::collection::vec(any::<u8>(), 0..8),
+            wrong in prop_oneof![Just((0, 0)), (-20..20_i32, -20..20_i32)],
+            cut in 1..40_usize,
+        ) {
+            let headers = headers.concat();
+            let rest = [&headers[..], &payload].concat();
+            let length = (rest.len() as u32 + 16).saturating_add_signed(wrong.0);
+            let headers_length = (headers.len() as u32).saturating_add_signed(wrong.1);
+            let _ = read(&summed(length, headers_length, &rest), cut);
         }
     }
 }

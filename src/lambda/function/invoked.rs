@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use reqwest::{Response, StatusCode};
-use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::refusal::FunctionFailure;
@@ -47,18 +46,17 @@ pub struct Reply {
 pub(super) struct Running {
     counts: Arc<Counts>,
     outcome: Outcome,
-    _place: OwnedSemaphorePermit,
 }
 
 const FUNCTION_ERROR: &str = "x-amz-function-error";
 
 impl Running {
-    pub(super) fn new(counts: Arc<Counts>, place: OwnedSemaphorePermit) -> Self {
-        Self {
-            counts,
+    /// `None` when `most` are under way already.
+    pub(super) fn begin(counts: &Arc<Counts>, most: usize) -> Option<Self> {
+        counts.begin(most).then(|| Self {
+            counts: counts.clone(),
             outcome: Outcome::Abandoned,
-            _place: place,
-        }
+        })
     }
 
     pub(super) fn end(mut self, outcome: Outcome) {
@@ -68,7 +66,7 @@ impl Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
-        self.counts.add(self.outcome);
+        self.counts.end(self.outcome);
     }
 }
 
@@ -136,6 +134,11 @@ impl Invoked {
         self.running.outcome = Outcome::Failed(failure);
     }
 
+    /// What has come is all that is wanted of the answer.
+    pub fn suffices(mut self) {
+        self.running.outcome = Outcome::Answered;
+    }
+
     async fn read(
         &mut self,
         mut hold: impl FnMut(usize) -> Result<(), FunctionFailure>,
@@ -158,6 +161,9 @@ impl Invoked {
     }
 
     async fn next_payload(&mut self) -> Result<Option<Bytes>, FunctionFailure> {
+        if self.is_error {
+            return Err(FunctionFailure::Error);
+        }
         loop {
             let frame = self.frames.as_mut().map(Frames::next).transpose()?;
             match frame.flatten() {

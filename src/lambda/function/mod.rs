@@ -13,7 +13,6 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use reqwest::StatusCode;
-use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
 use crate::config::{self, Config, IntegrationKind, Invocation};
@@ -47,7 +46,6 @@ pub struct Function {
     settings: Settings,
     target: String,
     service: Arc<Service>,
-    places: Arc<Semaphore>,
     counts: Arc<Counts>,
 }
 
@@ -147,7 +145,6 @@ impl Functions {
         Arc::new(Function {
             serves: (kind, name.to_owned()),
             target: target(&settings),
-            places: Arc::new(Semaphore::new(settings.function.max_concurrency)),
             counts: before.map_or_else(Arc::default, |before| before.counts.clone()),
             settings,
             service,
@@ -240,12 +237,11 @@ impl Function {
         event: Bytes,
         trace: Option<&str>,
     ) -> Result<Invoked, FunctionFailure> {
-        let place = self.places.clone().try_acquire_owned();
-        let Ok(place) = place else {
+        let most = self.settings.function.max_concurrency;
+        let Some(running) = Running::begin(&self.counts, most) else {
             self.refused(FunctionFailure::Busy);
             return Err(FunctionFailure::Busy);
         };
-        let running = Running::new(self.counts.clone(), place);
         let invoked = self.send(event, trace).await;
         match invoked {
             Ok(answer) => Ok(Invoked::new(answer, running, &self.settings.limits())),
@@ -275,8 +271,8 @@ impl Function {
         let answer = invoked::in_time(sent, until, self.settings.idle_timeout).await?;
         let answer = answer.map_err(|unsent| match unsent {
             Unsent::NotSigned(why) => FunctionFailure::NotSigned(why.0),
-            Unsent::Failed(error) if error.is_connect() => FunctionFailure::Unreachable,
-            Unsent::Failed(_) => FunctionFailure::BrokenOff,
+            Unsent::Unreachable(why) => FunctionFailure::Unreachable(why),
+            Unsent::BrokenOff => FunctionFailure::BrokenOff,
         })?;
         match failure_of(answer.status(), self.max_event_bytes()) {
             None => Ok((answer, until)),
@@ -291,7 +287,7 @@ impl Function {
                 Kind::Integration => Server::Integration(name),
                 Kind::Authorizer => Server::Authorizer(name),
             },
-            in_flight: self.settings.function.max_concurrency - self.places.available_permits(),
+            in_flight: self.counts.under_way(),
             ended: self.counts.all().collect(),
         }
     }

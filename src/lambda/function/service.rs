@@ -1,6 +1,7 @@
 //! Lambda's own API in one region: connections to it, and the gateway's signature on what it is
 //! asked. Shared by all functions there, and kept over reloads with its connections.
 
+use std::io;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -43,7 +44,10 @@ pub(super) struct Sent<'a> {
 /// Why an invocation got no answer.
 pub(super) enum Unsent {
     NotSigned(NotSigned),
-    Failed(reqwest::Error),
+    /// No connection could be made, and why.
+    Unreachable(&'static str),
+    /// The connection broke.
+    BrokenOff,
 }
 
 const SERVICE: &str = "lambda";
@@ -122,7 +126,10 @@ impl Service {
             request = request.header(TRACE, trace);
         }
         let answer = request.body(sent.event).send().await;
-        answer.map_err(Unsent::Failed)
+        answer.map_err(|error| match error.is_connect() {
+            true => Unsent::Unreachable(why(&error)),
+            false => Unsent::BrokenOff,
+        })
     }
 }
 
@@ -130,4 +137,33 @@ impl Service {
 fn usual_endpoint(region: &str) -> String {
     let suffix = if region.starts_with("cn-") { ".cn" } else { "" };
     format!("https://lambda.{region}.amazonaws.com{suffix}")
+}
+
+/// Why a connection could not be made, for the log, which holds no words of strangers.
+fn why(error: &reqwest::Error) -> &'static str {
+    if error.is_timeout() {
+        return "connecting takes too long";
+    }
+    let mut cause = std::error::Error::source(error);
+    while let Some(inner) = cause {
+        if is_of_tls(inner) {
+            return "TLS fails, perhaps for want of an authority";
+        }
+        if inner.to_string().starts_with("dns error") {
+            return "its name is not known";
+        }
+        let kind = inner.downcast_ref::<io::Error>().map(io::Error::kind);
+        if kind == Some(io::ErrorKind::ConnectionRefused) {
+            return "the connection is refused";
+        }
+        cause = inner.source();
+    }
+    "no connection can be made"
+}
+
+fn is_of_tls(error: &(dyn std::error::Error + 'static)) -> bool {
+    // An io::Error may hold another error, which its source leaves out.
+    let io = error.downcast_ref::<io::Error>();
+    let held = io.and_then(io::Error::get_ref);
+    error.is::<rustls::Error>() || held.is_some_and(|held| is_of_tls(held))
 }

@@ -17,6 +17,7 @@ pub mod openssl_ca;
 pub mod pebble;
 pub mod pki;
 pub mod recorder;
+pub mod scripted_lambda;
 pub mod serverless_offline;
 pub mod signed;
 pub mod store;
