@@ -13,6 +13,9 @@ use super::{Asked, Caller, Outcome};
 
 /// Until this much later an answer is waited for.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// What has waited so long for a free connection is given up, or a path that is too slow for the
+/// rate would be measured until it has worked off everything.
+const LATEST: Duration = Duration::from_secs(2);
 
 pub(super) fn run(
     caller: &Caller,
@@ -64,6 +67,11 @@ async fn answer_dues(
         let Some(due) = due else {
             return;
         };
+        if due.elapsed() > LATEST {
+            let late = Err(anyhow::anyhow!("no connection was free within 2 s"));
+            outcome.borrow_mut().count(asked, late, LATEST);
+            continue;
+        }
         let answer = match tokio::time::timeout(PATIENCE, connection.ask(asked)).await {
             Ok(answer) => answer,
             Err(_) => Err(anyhow::anyhow!("no answer within 10 s")),
