@@ -17,7 +17,7 @@ lint:
 	cargo deny check bans licenses sources
 	RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --document-private-items
 
-# The comparison of 2017 with the gateway in it: about half an hour on a quiet machine.
+# The comparison of 2017 with the gateway in it: three quarters of an hour, on a machine that is quiet.
 bench:
 	benches/prepare
 	cargo build --release -p countersign -p countersign-bench -p countersign-local-lambda

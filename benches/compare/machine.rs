@@ -4,15 +4,14 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::process::Command;
 
-use crate::program::{Cores, cores_of};
+use crate::program::{Cores, core_count, cores_of};
 use crate::results::Machine;
 
 /// This machine.
 pub fn describe() -> Machine {
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
     Machine {
         processor: line("/proc/cpuinfo", "model name"),
-        cores,
+        cores: core_count(),
         memory: line("/proc/meminfo", "MemTotal")
             .split(' ')
             .next()

@@ -70,7 +70,8 @@ fn read(directory: &Path) -> anyhow::Result<Run> {
 /// `benches/results/DATE-PROCESSOR`.
 fn directory_of(run: &Run) -> PathBuf {
     let results = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("results");
-    let date = run.began.get(..8).unwrap_or("undated");
+    let part = |range| run.began.get(range).unwrap_or("00");
+    let date = format!("{}-{}-{}", part(0..4), part(4..6), part(6..8));
     let plain = |c: char| {
         if c.is_ascii_alphanumeric() {
             c.to_ascii_lowercase()
@@ -79,9 +80,8 @@ fn directory_of(run: &Run) -> PathBuf {
         }
     };
     let processor: String = run.machine.processor.chars().map(plain).collect();
-    let words: Vec<&str> = processor
-        .split('-')
-        .filter(|word| !word.is_empty())
-        .collect();
+    // "(R)" and the like say nothing.
+    let says = |word: &&str| !matches!(*word, "" | "r" | "tm" | "cpu" | "processor");
+    let words: Vec<&str> = processor.split('-').filter(says).collect();
     results.join(format!("{date}-{}", words.join("-")))
 }

@@ -7,6 +7,7 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
@@ -177,12 +178,18 @@ fn children_of(id: u32) -> Vec<u32> {
 
 /// The cores, as `taskset -c` has them. A machine with one core has but that.
 pub fn cores_of(cores: Cores) -> String {
-    let count = std::thread::available_parallelism().map_or(1, usize::from);
-    match (cores, count) {
+    match (cores, core_count()) {
         (_, 1) | (Cores::Measured, _) => "0".to_owned(),
         (Cores::Behind, 2) => "1".to_owned(),
         (Cores::Behind, count) => format!("1-{}", count - 1),
     }
+}
+
+/// How many cores this process had when it was first asked: later it has only those of the load.
+pub fn core_count() -> usize {
+    static COUNT: LazyLock<usize> =
+        LazyLock::new(|| std::thread::available_parallelism().map_or(1, usize::from));
+    *COUNT
 }
 
 /// Puts this process, and the threads that it will start, where the load runs.

@@ -123,7 +123,7 @@ max_connections_per_address = 20000
     }
     for (path, method) in [("/", "[\"GET\"]"), ("/{proxy+}", "\"ANY\"")] {
         add(&format!(
-            "\n[[route]]\npath = \"{path}\"\nmethod = {method}\npolicy = \"{policy}\"\nintegration = \"private\"\n"
+            "\n[[route]]\npath = \"{path}\"\nmethod = {method}\npolicy = \"{policy}\"\nmax_body_bytes = 2147483648\nintegration = \"private\"\n"
         ));
     }
     add(&format!(

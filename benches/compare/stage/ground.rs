@@ -67,8 +67,13 @@ impl Ground {
         Ok(file)
     }
 
-    /// Every configuration so far.
+    /// Every configuration so far. What is said of the directory, which is another in every run, is
+    /// left out of them.
     pub fn configurations(&self) -> BTreeMap<String, String> {
-        self.configurations.borrow().clone()
+        let home = self.home.display().to_string();
+        let all = self.configurations.borrow();
+        let without =
+            |(name, text): (&String, &String)| (name.clone(), text.replace(&home, "DIRECTORY"));
+        all.iter().map(without).collect()
     }
 }

@@ -134,11 +134,14 @@ pub fn find(program: &str, places: &[PathBuf], install: &str) -> Result<PathBuf,
     let search = std::env::var_os("PATH").unwrap_or_default();
     let on_path = std::env::split_paths(&search).map(|directory| directory.join(program));
     let mut all = places.iter().cloned().chain(on_path);
-    all.find(|file| file.is_file())
-        .ok_or_else(|| Failure::Missing {
+    match all.find(|file| file.is_file()) {
+        // It will be started in another directory.
+        Some(file) => Ok(std::path::absolute(file)?),
+        None => Err(Failure::Missing {
             program: program.to_owned(),
             install: install.to_owned(),
-        })
+        }),
+    }
 }
 
 use peers::{caddy, envoy, haproxy, nginx, traefik};
