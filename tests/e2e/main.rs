@@ -26,6 +26,7 @@ mod function_streams;
 mod function_untrusted;
 mod functions;
 mod headers;
+mod hellos;
 mod http2;
 mod lifecycle;
 mod limits;
