@@ -8,7 +8,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 pub struct Interrupt(Arc<AtomicBool>);
 
 impl Interrupt {
-    /// Listens from here on; a second Ctrl-C ends the program.
+    /// Listens from here on. However often it comes, the programs of the paths are ended with this
+    /// one.
     pub fn listen() -> Self {
         let flag = Arc::new(AtomicBool::new(false));
         let set = flag.clone();
@@ -17,12 +18,9 @@ impl Interrupt {
                 .enable_all()
                 .build();
             runtime.expect("a runtime can be had").block_on(async {
-                if tokio::signal::ctrl_c().await.is_ok() {
+                while tokio::signal::ctrl_c().await.is_ok() {
                     set.store(true, Ordering::Relaxed);
-                    eprintln!("\nEnding after this measurement; once more to end at once.");
-                }
-                if tokio::signal::ctrl_c().await.is_ok() {
-                    std::process::exit(130);
+                    eprintln!("\nEnding after this measurement.");
                 }
             });
         });

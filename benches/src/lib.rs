@@ -1,2 +1,2 @@
 //! Benches of Countersign: single stages in `micro/`; handshakes, beside other servers, in
-//! `handshakes/`.
+//! `handshakes/`; ways to a private server, compared, in `compare/`.

@@ -1,6 +1,7 @@
 //! A kept connection, plain or over TLS: a request goes out, its answer comes in.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context as _;
 use rustls::client::Resumption;
@@ -18,6 +19,9 @@ use super::{Asked, Caller};
 
 pub trait Stream: AsyncRead + AsyncWrite + Unpin {}
 impl<T: AsyncRead + AsyncWrite + Unpin> Stream for T {}
+
+/// So long an answer is waited for.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A connection, which is made anew when it is gone.
 pub struct Connection<'a> {
@@ -40,9 +44,13 @@ impl<'a> Connection<'a> {
     /// Asks once.
     ///
     /// # Errors
-    /// The connection cannot be made or breaks; the next call makes another.
+    /// The connection cannot be made or breaks, or nothing is answered in time; the next call makes
+    /// another connection.
     pub async fn ask(&mut self, asked: Asked<'_>) -> anyhow::Result<Answer> {
-        let answer = self.try_ask(asked).await;
+        let answer = match tokio::time::timeout(PATIENCE, self.try_ask(asked)).await {
+            Ok(answer) => answer,
+            Err(_) => Err(anyhow::anyhow!("no answer within 10 s")),
+        };
         if answer.as_ref().is_ok_and(|answer| !answer.closes) {
             return answer;
         }

@@ -101,10 +101,7 @@ impl Caller {
         counts: &[usize],
         mut look: impl FnMut(usize),
     ) -> anyhow::Result<()> {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()?;
-        runtime.block_on(async {
+        block_on(async {
             let mut all = Vec::new();
             for count in counts.iter().copied() {
                 while all.len() < count {
@@ -125,6 +122,20 @@ impl Caller {
     pub fn open(&self, asked: Asked<'_>, connections: usize, rate: u64, time: Duration) -> Outcome {
         measured(|outcome| open::run(self, asked, (connections, rate), time, outcome))
     }
+}
+
+impl Caller {
+    fn connections(&self, count: usize) -> Vec<Connection<'_>> {
+        (0..count).map(|_| Connection::new(self)).collect()
+    }
+}
+
+/// Runs on this thread to its end.
+fn block_on<T>(work: impl Future<Output = T>) -> T {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
+    runtime.expect("a runtime can be had").block_on(work)
 }
 
 impl Outcome {

@@ -51,10 +51,7 @@ pub fn put(caller: &Caller, target: &str, bytes: u64) -> anyhow::Result<u16> {
         head += &format!("{name}: {value}\r\n");
     }
     head += "\r\n";
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?;
-    runtime.block_on(async {
+    super::block_on(async {
         let mut connection = Connection::new(caller);
         connection.connect().await?;
         let stream = connection.stream().context("it is connected")?;
