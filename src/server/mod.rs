@@ -9,6 +9,7 @@ mod buffers;
 mod connection;
 mod deadline;
 mod engine;
+mod exchange;
 mod function;
 mod gate;
 mod handshake;
