@@ -134,13 +134,13 @@ impl Upstream {
     }
 
     /// The peer of the next attempt: round robin for the first, then the neighbours.
-    pub fn peer(&self, attempt: &mut Attempt) -> Box<HttpPeer> {
+    pub fn peer(&self, attempt: &mut Attempt) -> &HttpPeer {
         let first = *attempt
             .first
             .get_or_insert_with(|| self.next.fetch_add(1, Ordering::Relaxed));
         let index = first.wrapping_add(attempt.made) % self.peers.len();
         attempt.made += 1;
-        Box::new(self.peers[index].clone())
+        &self.peers[index]
     }
 
     /// The address of the target that was tried last.

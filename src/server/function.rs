@@ -7,9 +7,9 @@ use std::time::Instant;
 use bytes::Bytes;
 use http::header::{ACCEPT, CONTENT_LENGTH, TRANSFER_ENCODING};
 use http::{Method, StatusCode, Version};
+use pingora_core::protocols::http::ServerSession;
 use pingora_core::{BError, Error, ErrorSource, ErrorType};
 use pingora_http::ResponseHeader;
-use pingora_core::protocols::http::ServerSession;
 
 use crate::config::Invocation;
 use crate::integration::Lambda;
@@ -273,7 +273,10 @@ fn broken(request: &mut Request, refusal: Refusal) -> Stopped {
 }
 
 /// What `work` comes to, unless the caller leaves first.
-async fn unless_left<T>(session: &mut ServerSession, work: impl Future<Output = T>) -> Result<T, BError> {
+async fn unless_left<T>(
+    session: &mut ServerSession,
+    work: impl Future<Output = T>,
+) -> Result<T, BError> {
     tokio::select! {
         biased;
         done = work => Ok(done),

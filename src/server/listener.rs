@@ -1,4 +1,4 @@
-//! Accepts connections, shakes hands, and hands each to Pingora with what is known of it.
+//! Accepts connections, shakes hands, and hands each to the lanes with what is known of it.
 //! In: a bound socket. Out: a `GuardedStream` for every connection that is within the limits.
 //! TLS settings are taken from the snapshot at each handshake, so a reload needs no restart.
 
@@ -8,7 +8,6 @@ use std::os::fd::AsRawFd as _;
 use std::sync::Arc;
 use std::time::Duration;
 
-use pingora_core::apps::ServerApp;
 use pingora_core::protocols::SocketDigest;
 use pingora_core::protocols::l4::socket::SocketAddr as PeerAddr;
 use pingora_core::protocols::raw_connect::ProxyDigest;
@@ -24,6 +23,7 @@ use crate::snapshot::ListenerSnapshot;
 
 use super::connection::Connection;
 use super::handshake;
+use super::lanes::Lanes;
 use super::slot::{Addresses, Slot};
 use super::source::{self, Source};
 use super::state::State;
@@ -55,25 +55,15 @@ pub(super) fn bind(address: SocketAddr) -> io::Result<TcpListener> {
 }
 
 /// One listener at work.
-pub(super) struct Acceptor<A> {
+#[derive(Clone)]
+pub(super) struct Acceptor {
     pub(super) state: Arc<State>,
-    pub(super) app: Arc<A>,
+    pub(super) lanes: Arc<Lanes>,
     pub(super) name: ListenerName,
     pub(super) addresses: Arc<Addresses>,
 }
 
-impl<A> Clone for Acceptor<A> {
-    fn clone(&self) -> Self {
-        Self {
-            state: self.state.clone(),
-            app: self.app.clone(),
-            name: self.name.clone(),
-            addresses: self.addresses.clone(),
-        }
-    }
-}
-
-impl<A: ServerApp + Send + Sync + 'static> Acceptor<A> {
+impl Acceptor {
     /// Accepts until `stop` is true, and then what has come in before.
     pub(super) async fn run(self, socket: TcpListener, mut stop: watch::Receiver<bool>) {
         while !*stop.borrow_and_update() {
@@ -179,13 +169,13 @@ impl<A: ServerApp + Send + Sync + 'static> Acceptor<A> {
         let stream = guarded(transport, connection.clone(), limits, fd);
         let closing = self.state.closing();
         tokio::select! {
-            _ = self.app.process_new(Box::new(stream), &closing) => {}
+            () = self.lanes.serve(stream, &closing) => {}
             () = connection.is_done(closing.clone()) => {}
         }
     }
 }
 
-/// The stream that Pingora gets, with what is known of its connection.
+/// The stream that the lanes get, with what is known of its connection.
 fn guarded(
     transport: Transport,
     connection: Arc<Connection>,

@@ -11,7 +11,7 @@ use tokio::task::JoinHandle;
 use crate::names::ListenerName;
 use crate::snapshot::Snapshot;
 
-use super::engine::Engine;
+use super::lanes::Lanes;
 use super::listener::{Acceptor, bind};
 use super::slot::Addresses;
 use super::state::State;
@@ -19,7 +19,7 @@ use super::state::State;
 /// The open listeners.
 pub(super) struct Listeners {
     state: Arc<State>,
-    app: Arc<Engine>,
+    lanes: Arc<Lanes>,
     open: HashMap<ListenerName, Open>,
 }
 
@@ -35,10 +35,10 @@ struct Open {
 pub(super) struct Bound(Vec<(ListenerName, SocketAddr, TcpListener)>);
 
 impl Listeners {
-    pub(super) fn new(state: Arc<State>, app: Arc<Engine>) -> Self {
+    pub(super) fn new(state: Arc<State>, lanes: Arc<Lanes>) -> Self {
         Self {
             state,
-            app,
+            lanes,
             open: HashMap::new(),
         }
     }
@@ -82,7 +82,7 @@ impl Listeners {
             let addresses = Arc::new(Addresses::default());
             let acceptor = Acceptor {
                 state: self.state.clone(),
-                app: self.app.clone(),
+                lanes: self.lanes.clone(),
                 name: name.clone(),
                 addresses: addresses.clone(),
             };

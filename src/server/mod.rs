@@ -15,6 +15,9 @@ mod gate;
 mod handshake;
 mod headers;
 mod inbound;
+mod kept;
+mod lane;
+mod lanes;
 mod listener;
 mod listeners;
 pub mod origin;
@@ -48,6 +51,7 @@ use crate::snapshot::{Fetched, Snapshot};
 use crate::telemetry::Telemetry;
 use crate::tls;
 
+use lanes::Lanes;
 use listeners::Listeners;
 use state::State;
 
@@ -130,7 +134,7 @@ async fn serve(
     let mut hangup = signals(SignalKind::hangup())?;
     let mut terminate = signals(SignalKind::terminate())?;
     let mut interrupt = signals(SignalKind::interrupt())?;
-    let mut listeners = Listeners::new(state.clone(), Arc::new(engine::engine(&state)));
+    let mut listeners = Listeners::new(state.clone(), Arc::new(Lanes::new(&state)));
     let snapshot = state.keep_snapshot();
     let bound = listeners.bind(&snapshot).map_err(StartError::Bind)?;
     let admin = open_admin(process, &state)?;

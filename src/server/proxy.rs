@@ -56,7 +56,7 @@ impl ProxyHttp for Gateway {
             ));
         };
         request.upstream_since.get_or_insert_with(Instant::now);
-        Ok(upstream.peer(&mut request.attempt))
+        Ok(Box::new(upstream.peer(&mut request.attempt).clone()))
     }
 
     fn fail_to_connect(

@@ -6,8 +6,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use http::header::HOST;
 use pingora_core::Result;
-use pingora_http::RequestHeader;
 use pingora_core::protocols::http::ServerSession;
+use pingora_http::RequestHeader;
 
 use crate::call::host_of;
 use crate::clock::UtcTime;
