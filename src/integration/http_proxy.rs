@@ -144,9 +144,12 @@ impl Upstream {
     }
 
     /// The address of the target that was tried last.
-    pub fn last_target(&self, attempt: &Attempt) -> Option<String> {
+    pub fn last_target(&self, attempt: &Attempt) -> Option<SocketAddr> {
         let tried = attempt.first?.wrapping_add(attempt.made.checked_sub(1)?);
-        Some(self.peers[tried % self.peers.len()]._address.to_string())
+        self.peers[tried % self.peers.len()]
+            ._address
+            .as_inet()
+            .copied()
     }
 
     /// Whether another target may be tried after one could not be reached.

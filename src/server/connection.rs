@@ -17,7 +17,7 @@ use crate::names::ListenerName;
 use crate::refusal::Refusal;
 use crate::response;
 use crate::snapshot::Snapshot;
-use crate::telemetry::{ConnectionRecord, Record, log_time};
+use crate::telemetry::{ConnectionRecord, LogTime, Record};
 use crate::tls::Door;
 use crate::trust::{Judgement, TrustId, Voucher};
 
@@ -224,11 +224,11 @@ impl Connection {
         self.state
             .telemetry
             .tell(&Record::Refused(ConnectionRecord {
-                time: log_time(),
+                time: LogTime::now(),
                 request_id: id.as_str(),
                 listener: self.listener.as_str(),
-                peer: self.source.peer.to_string(),
-                via: self.source.via_text(),
+                peer: self.source.peer,
+                via: self.source.via,
                 vpc_endpoint: self.source.vpc_endpoint.as_deref(),
                 status: refusal.status(),
                 refusal: refusal.code(),

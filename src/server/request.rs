@@ -13,7 +13,7 @@ use crate::flow::body::BodyWatch;
 use crate::integration::{Answer, Attempt, Plan, Upstream};
 use crate::names::{IntegrationName, RequestId};
 use crate::refusal::Refusal;
-use crate::telemetry::{Record, RequestRecord, log_time};
+use crate::telemetry::{LogTime, Record, RequestRecord};
 
 use super::buffers::Held;
 use super::connection::Connection;
@@ -116,11 +116,11 @@ impl Request {
         let tls = connection.tls.as_ref();
         let identity = tls.and_then(|tls| Some(&tls.certificate.as_ref()?.identity));
         state.telemetry.tell(&Record::Request(RequestRecord {
-            time: log_time(),
+            time: LogTime::now(),
             request_id: self.id.as_str(),
             listener: connection.listener.as_str(),
-            peer: connection.source.peer.to_string(),
-            via: connection.source.via_text(),
+            peer: connection.source.peer,
+            via: connection.source.via,
             vpc_endpoint: connection.source.vpc_endpoint.as_deref(),
             protocol: if connection.http2 {
                 "HTTP/2"
