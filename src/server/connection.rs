@@ -117,9 +117,9 @@ impl Connection {
 
     /// Waits until the gateway closes and this connection has nothing to do any more. One
     /// that has brought no request yet has `FIRST_REQUEST` for it: its caller may have seen
-    /// the handshake end only now. HTTP/2 ends by GOAWAY instead.
+    /// the handshake end only now. Not for HTTP/2, which ends by GOAWAY.
     pub(super) async fn is_done(&self, mut closing: watch::Receiver<bool>) {
-        if self.http2 || closing.wait_for(|closing| *closing).await.is_err() {
+        if closing.wait_for(|closing| *closing).await.is_err() {
             return std::future::pending().await;
         }
         let first = Instant::now() + FIRST_REQUEST;

@@ -1,6 +1,7 @@
 //! The two lanes on which requests are carried, and which of them each request takes. In: a
 //! connection. Out: when it has ended.
 
+use std::pin::pin;
 use std::sync::Arc;
 
 use pingora_core::apps::{HttpServerApp as _, ServerApp as _};
@@ -8,6 +9,7 @@ use pingora_core::protocols::Stream;
 use pingora_core::protocols::http::ServerSession;
 use pingora_core::server::ShutdownWatch;
 
+use super::connection::Connection;
 use super::engine::{Engine, engine};
 use super::kept::Kept;
 use super::lane::Lane;
@@ -31,15 +33,27 @@ impl Lanes {
         }
     }
 
-    /// Serves a connection until it ends.
-    pub(super) async fn serve(&self, stream: GuardedStream, closing: &ShutdownWatch) {
-        if stream.is_http2() {
+    /// Serves a connection until it ends, or the gateway closes and the connection has nothing to
+    /// do any more.
+    pub(super) async fn serve(
+        &self,
+        connection: &Connection,
+        stream: GuardedStream,
+        closing: &ShutdownWatch,
+    ) {
+        if connection.http2 {
             self.engine.process_new(Box::new(stream), closing).await;
             return;
         }
+        let mut done = pin!(connection.is_done(closing.clone()));
         let mut next = Some(Box::new(stream));
         while let Some(mut stream) = next {
-            let left = match stream.arrival().await {
+            let arrival = tokio::select! {
+                biased;
+                arrival = stream.arrival() => arrival,
+                () = &mut done => Arrival::Nothing,
+            };
+            let left = match arrival {
                 Arrival::Plain => self.lane.serve(stream).await,
                 Arrival::Other => self.serve_any(stream, closing).await,
                 Arrival::Nothing => None,

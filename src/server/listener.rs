@@ -28,6 +28,7 @@ use super::slot::{Addresses, Slot};
 use super::source::{self, Source};
 use super::state::State;
 use super::stream::{GuardedStream, Transport};
+use super::workers::Workers;
 
 /// Connections that may wait to be accepted; the kernel clips it to its own limit.
 const BACKLOG: i32 = 4096;
@@ -58,7 +59,7 @@ pub(super) fn bind(address: SocketAddr) -> io::Result<TcpListener> {
 #[derive(Clone)]
 pub(super) struct Acceptor {
     pub(super) state: Arc<State>,
-    pub(super) lanes: Arc<Lanes>,
+    pub(super) workers: Arc<Workers>,
     pub(super) name: ListenerName,
     pub(super) addresses: Arc<Addresses>,
 }
@@ -101,7 +102,15 @@ impl Acceptor {
         match Slot::take(&self.state, &self.addresses, address, &listener, most) {
             Ok(slot) => {
                 let one = self.clone();
-                tokio::spawn(async move { one.begin(socket, peer, listener, slot).await });
+                // It leaves the accepting thread's runtime for that of its worker.
+                let Ok(socket) = socket.into_std() else {
+                    return;
+                };
+                self.workers.serve(move |lanes| async move {
+                    if let Ok(socket) = TcpStream::from_std(socket) {
+                        one.begin(socket, peer, listener, slot, &lanes).await;
+                    }
+                });
             }
             Err(reason) => self.turn_away(reason),
         }
@@ -120,17 +129,18 @@ impl Acceptor {
         peer: SocketAddr,
         listener: ListenerSnapshot,
         mut slot: Slot,
+        lanes: &Lanes,
     ) {
         let deadline = Instant::now() + listener.settings.limits.handshake_timeout;
         if listener.settings.proxy_protocol.is_none() {
             let source = Source::direct(peer);
-            return self.serve(socket, source, listener, deadline).await;
+            return self.serve(socket, source, listener, deadline, lanes).await;
         }
         match source::read(&mut socket, peer, deadline).await {
             Err(failure) => source::tell(&self.state, &self.name, peer, &failure),
             Ok(source) => match slot.count(source.peer.ip(), &listener) {
                 Err(reason) => self.turn_away(reason),
-                Ok(()) => self.serve(socket, source, listener, deadline).await,
+                Ok(()) => self.serve(socket, source, listener, deadline, lanes).await,
             },
         }
     }
@@ -141,6 +151,7 @@ impl Acceptor {
         source: Source,
         listener: ListenerSnapshot,
         deadline: Instant,
+        lanes: &Lanes,
     ) {
         // Answers are written whole; waiting to fill packets only delays them.
         let _ = socket.set_nodelay(true);
@@ -168,10 +179,7 @@ impl Acceptor {
         let limits = listener.settings.limits.clone();
         let stream = guarded(transport, connection.clone(), limits, fd);
         let closing = self.state.closing();
-        tokio::select! {
-            () = self.lanes.serve(stream, &closing) => {}
-            () = connection.is_done(closing.clone()) => {}
-        }
+        lanes.serve(&connection, stream, &closing).await;
     }
 }
 

@@ -121,10 +121,6 @@ impl GuardedStream {
         }
     }
 
-    pub(super) fn is_http2(&self) -> bool {
-        self.connection.http2
-    }
-
     /// Waits for the next request of HTTP/1. What waits here holds no parser and no buffer.
     pub(super) async fn arrival(&mut self) -> Arrival {
         let passable = std::future::poll_fn(|context| self.poll_passable(context)).await;
