@@ -9,9 +9,10 @@ mod upload;
 
 use std::time::Duration;
 
+use crate::checks::Checks;
 use crate::load::Caller;
 use crate::results::{Extra, Family};
-use crate::stage::{Checks, Ground, PathKind, Stand};
+use crate::stage::{Ground, PathKind, Stand};
 
 /// A path as the figures need it.
 pub struct Subject<'a> {

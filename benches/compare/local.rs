@@ -15,7 +15,7 @@ use crate::progress::Progress;
 use crate::results::{Loop, Missing, Run, Settings};
 use crate::stage::origin::FILES;
 use crate::stage::{ALL, Failure, Ground};
-use crate::{checks, machine, program};
+use crate::{generators, machine, program};
 
 /// The file of the open loop.
 const OPEN_FILE: &str = "/child/random.txt";
@@ -199,7 +199,7 @@ impl std::fmt::Display for Asking {
 
 /// Ours beside other generators.
 fn check(ground: &Ground, options: &Local, interrupt: &Interrupt, paths: &[Up], run: &mut Run) {
-    for other in checks::ALL {
+    for other in generators::ALL {
         let Some(up) = paths.iter().find(|up| up.path.name == other.path) else {
             continue;
         };
@@ -209,10 +209,11 @@ fn check(ground: &Ground, options: &Local, interrupt: &Interrupt, paths: &[Up], 
         eprintln!("{} beside ours on {}", other.name, other.path);
         let time = Duration::from_secs_f64(options.duration);
         let amount = (options.connections, time, options.rounds);
-        match checks::measure(other, ground, &up.caller, amount) {
+        match generators::measure(other, ground, &up.caller, amount) {
             Ok(check) => run.checks.push(check),
             Err(Failure::Missing { program, install }) => {
-                run.missing.push(checks::missing(other, program, install));
+                run.missing
+                    .push(generators::missing(other, program, install));
             }
             Err(Failure::Broken(error)) => eprintln!("{} is no measure: {error:#}", other.name),
         }

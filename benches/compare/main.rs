@@ -4,10 +4,12 @@
 mod checks;
 mod cost;
 mod extras;
+mod generators;
 mod interrupt;
 mod load;
 mod local;
 mod machine;
+mod material;
 mod options;
 mod path;
 mod program;

@@ -27,7 +27,7 @@ impl Up {
     pub fn bring(ground: &Ground, path: &'static PathKind) -> Result<Self, Failure> {
         let stand = (path.start)(ground, path.checks)?;
         let up = Self {
-            caller: Caller::new(ground, stand.address, path.checks)?,
+            caller: ground.caller(stand.address, path.checks)?,
             result: PathResult {
                 name: path.name.to_owned(),
                 label: path.label.to_owned(),
@@ -60,7 +60,7 @@ impl Up {
         if bare.signature.take().is_none() && !std::mem::take(&mut bare.certificate) {
             return Ok(());
         }
-        let caller = Caller::new(ground, self.stand.address, bare)?;
+        let caller = ground.caller(self.stand.address, bare)?;
         let (target, bytes) = FILES[0];
         let tried = caller.closed(Asked { target, bytes }, 1, TRIAL);
         anyhow::ensure!(tried.served == 0, "it serves who shows nothing");

@@ -4,9 +4,9 @@ use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
+use crate::material::{KEY_ID, REGION, SERVICE, SIGNER_ID, URI};
 use crate::program::{Cores, Launch, Program, free_address};
 
-use super::material::{KEY_ID, REGION, SECRET, SERVICE, SIGNER_ID, URI};
 use super::{Checks, Failure, Ground, Scheme, Stand, find};
 
 /// Starts it.
@@ -135,8 +135,9 @@ max_connections_per_address = 20000
 /// The credential store beside it.
 fn write_store(ground: &Ground) -> Result<PathBuf, Failure> {
     let public = ground.material.read("signer.pub")?;
+    let secret = ground.material.read("secret")?;
     let text = format!(
-        "[[credential]]\nid = \"{KEY_ID}\"\nsecret = \"{SECRET}\"\n\n\
+        "[[credential]]\nid = \"{KEY_ID}\"\nsecret = \"{secret}\"\n\n\
          [[credential]]\nid = \"{SIGNER_ID}\"\nscheme = \"rfc9421\"\npublic_key = \"\"\"\n{public}\"\"\"\n"
     );
     let file = ground.write("credentials.toml", &text)?;
