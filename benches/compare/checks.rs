@@ -39,6 +39,13 @@ impl Checks {
         }
     }
 
+    /// The same without the last thing that it asks for; `None` if that is none.
+    pub fn less(self) -> Option<Self> {
+        let mut less = self;
+        let takes_one = less.signature.take().is_some() || std::mem::take(&mut less.certificate);
+        takes_one.then_some(less)
+    }
+
     /// In words, for tables.
     pub fn words(self) -> String {
         let words = [

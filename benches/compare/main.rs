@@ -16,6 +16,7 @@ mod program;
 mod progress;
 mod report;
 mod results;
+mod rounds;
 mod stage;
 
 use anyhow::Context as _;

@@ -19,9 +19,9 @@ pub enum Command {
     Report(Report),
 }
 
-/// How a run on this machine goes.
+/// What is measured, wherever the paths are.
 #[derive(Args, Clone)]
-pub struct Local {
+pub struct Scenario {
     /// Seconds of each measurement. The 2017 evaluation took 30.
     #[arg(long, default_value_t = 30.0)]
     pub duration: f64,
@@ -43,6 +43,13 @@ pub struct Local {
     /// Only the files whose targets hold one of these texts.
     #[arg(long, value_delimiter = ',')]
     pub files: Vec<String>,
+}
+
+/// How a run on this machine goes.
+#[derive(Args, Clone)]
+pub struct Local {
+    #[command(flatten)]
+    pub scenario: Scenario,
     /// Leaves out handshakes, idle connections, the upload and the reload.
     #[arg(long)]
     pub no_extras: bool,
@@ -69,7 +76,7 @@ pub struct Report {
     pub out: PathBuf,
 }
 
-impl Local {
+impl Scenario {
     /// Whether a path is to be measured.
     pub fn takes(&self, path: &str) -> bool {
         let holds = |texts: &[String]| texts.iter().any(|text| path.contains(text.as_str()));
