@@ -23,7 +23,7 @@ const WARM_UP: Duration = Duration::from_millis(500);
 pub fn run(options: &Local, interrupt: &Interrupt) -> anyhow::Result<Run> {
     let scenario = &options.scenario;
     let home = tempfile::tempdir()?;
-    let ground = Ground::lay(home.path()).map_err(said)?;
+    let ground = Ground::lay(home.path())?;
     // The load, and whatever it starts from here on, runs where it is told to.
     program::become_load().context("taskset of util-linux")?;
     let mut run = Run {
@@ -55,15 +55,6 @@ pub fn run(options: &Local, interrupt: &Interrupt) -> anyhow::Result<Run> {
     run.configurations = ground.configurations();
     run.paths = paths.into_iter().map(Up::into_result).collect();
     Ok(run)
-}
-
-fn said(failure: Failure) -> anyhow::Error {
-    match failure {
-        Failure::Missing { program, install } => {
-            anyhow::anyhow!("{program} is missing: {install}")
-        }
-        Failure::Broken(error) => error,
-    }
 }
 
 /// Brings every wanted path up and sees that it serves each file, and nobody without what it

@@ -1,6 +1,7 @@
 //! `countersign-bench`: the 2017 evaluation of API Gateway again, with the gateway in it, on one
-//! machine.
+//! machine or on AWS.
 
+mod aws;
 mod checks;
 mod cost;
 mod extras;
@@ -40,6 +41,11 @@ fn main() -> anyhow::Result<()> {
             let run = local::run(&options, &Interrupt::listen())?;
             keep(&run, options.out)
         }
+        Command::AwsMaterial(options) => aws::make_material(&options),
+        Command::Aws(options) => match aws::run(&options, Interrupt::listen)? {
+            Some(run) => keep(&run, Some(options.out)),
+            None => Ok(()),
+        },
         Command::Report(options) => {
             let (a, b) = (read(&options.a)?, read(&options.b)?);
             report::compare(&a, &b, &options.out)?;

@@ -15,6 +15,10 @@ pub struct Options {
 pub enum Command {
     /// Everything on this machine, over loopback.
     Local(Local),
+    /// Makes what the boxes of the stack in `deploy/infra/bench/` are given.
+    AwsMaterial(AwsMaterial),
+    /// Everything against that stack, from its load box. Says what it costs, and asks.
+    Aws(Aws),
     /// Two runs beside one another.
     Report(Report),
 }
@@ -62,6 +66,48 @@ pub struct Local {
     /// Where the results go; a directory of their own under `benches/results` unless given.
     #[arg(long)]
     pub out: Option<PathBuf>,
+}
+
+/// What is made for the stack.
+#[derive(Args, Clone)]
+pub struct AwsMaterial {
+    /// A directory for it.
+    pub directory: PathBuf,
+    /// Where the stack will be.
+    #[arg(long, default_value = "us-east-1")]
+    pub region: String,
+    /// The stack's name.
+    #[arg(long, default_value = "countersign-bench")]
+    pub stack: String,
+}
+
+/// How a run against the stack goes.
+#[derive(Args, Clone)]
+pub struct Aws {
+    /// What `aws cloudformation describe-stacks --query 'Stacks[0].Outputs' --output json` printed.
+    #[arg(long)]
+    pub outputs: PathBuf,
+    /// Where the caller's certificate and keys are.
+    #[arg(long, default_value = ".")]
+    pub material: PathBuf,
+    #[command(flatten)]
+    pub scenario: Scenario,
+    /// Seconds for which each path is called before the first round.
+    #[arg(long, default_value_t = 30.0)]
+    pub warm_up: f64,
+    /// Requests a second that API Gateway and Lambda serve at most; only for what it costs. 10000
+    /// is what AWS lets an account have.
+    #[arg(long, default_value_t = 10_000.0)]
+    pub api_rate: f64,
+    /// Authorities whose certificates are taken beside those that this machine trusts.
+    #[arg(long)]
+    pub ca: Option<PathBuf>,
+    /// Does not ask.
+    #[arg(long)]
+    pub yes: bool,
+    /// Where the results go.
+    #[arg(long, default_value = "results")]
+    pub out: PathBuf,
 }
 
 /// Which runs are compared.

@@ -52,7 +52,11 @@ impl Endpoint {
         let host = host.trim_matches(['[', ']']);
         let port = uri.port_u16().unwrap_or(if tls { 443 } else { 80 });
         let addresses = (host, port).to_socket_addrs();
-        let addresses: Vec<_> = addresses.with_context(|| host.to_owned())?.collect();
+        let mut addresses: Vec<_> = addresses.with_context(|| host.to_owned())?.collect();
+        // Whether the other kind is reachable as well is not to be found out by failing.
+        if addresses.iter().any(SocketAddr::is_ipv4) {
+            addresses.retain(SocketAddr::is_ipv4);
+        }
         ensure!(!addresses.is_empty(), "{host} stands for no address");
         Ok(Self {
             addresses,

@@ -63,6 +63,17 @@ impl From<anyhow::Error> for Failure {
     }
 }
 
+impl From<Failure> for anyhow::Error {
+    fn from(failure: Failure) -> Self {
+        match failure {
+            Failure::Missing { program, install } => {
+                anyhow::anyhow!("{program} is missing: {install}")
+            }
+            Failure::Broken(error) => error,
+        }
+    }
+}
+
 impl From<std::io::Error> for Failure {
     fn from(error: std::io::Error) -> Self {
         Self::Broken(error.into())
