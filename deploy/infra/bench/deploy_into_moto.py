@@ -2,10 +2,13 @@
 it. What moto does not make is listed here and in README.md; when it makes more, or less, this
 fails. It cannot tear the stack down: it does not know in which order."""
 import ast
+import base64
 import io
+import logging
 import os
 import pathlib
 import re
+import subprocess
 import zipfile
 
 import boto3
@@ -36,7 +39,7 @@ def main():
         look_at_the_functions(made)
         look_at_the_rest_apis(made)
         look_at_the_outputs(declared)
-    print(f'moto made {len(made)} of {len(declared)} resources as they should be')
+    print(f'moto made {len(made)} of {len(declared) + len(LEFT_OUT)} resources')
 
 
 def client(service):
@@ -117,6 +120,11 @@ def look_at_the_boxes(made):
     for name, address in (('Nginx', '10.80.10.10'), ('Gateway', '10.80.10.11')):
         box = boxes[made[name]]
         assert (box['PrivateIpAddress'], box['SubnetId']) == (address, made['PrivateSubnet']), box
+    for box in boxes:
+        script = ec2.describe_instance_attribute(InstanceId=box, Attribute='userData')['UserData']['Value']
+        script = base64.b64decode(script).decode()
+        assert script.startswith('#!/bin/bash') and '${' not in script, script
+        subprocess.run(['bash', '-n'], input=script, text=True, check=True)
     [template] = ec2.describe_launch_template_versions(
         LaunchTemplateId=made['Box'])['LaunchTemplateVersions']
     data = template['LaunchTemplateData']
@@ -172,5 +180,7 @@ def look_at_the_outputs(declared):
 
 
 if __name__ == '__main__':
+    # It says again what is listed above.
+    logging.disable(logging.WARNING)
     os.environ.update(AWS_ACCESS_KEY_ID='nobody', AWS_SECRET_ACCESS_KEY='nothing')
     main()
