@@ -39,6 +39,9 @@ def main():
         look_at_the_functions(made)
         look_at_the_rest_apis(made)
         look_at_the_outputs(declared)
+    readme = (HERE / 'README.md').read_text()
+    for told in (f'each of the {len(declared) + len(LEFT_OUT)} resources', f'makes {len(made)} of the resources'):
+        assert told in readme, f'README.md does not say: {told}'
     print(f'moto made {len(made)} of {len(declared) + len(LEFT_OUT)} resources')
 
 

@@ -48,7 +48,7 @@ pub fn section(run: &Run) -> Section {
 
 fn caution(run: &Run) -> String {
     let measure = match families::is_on_aws(run) {
-        true => "",
+        true => "Other machines are faster or slower than those that were measured. ",
         false => {
             "A vCPU of EC2 is not a core of this machine: on x86 it is half of a core, and others are \
              faster or slower. Measure there before you decide. "
