@@ -5,6 +5,8 @@ mod aws;
 mod checks;
 mod cost;
 mod extras;
+#[cfg(test)]
+mod floors;
 mod generators;
 mod interrupt;
 mod load;

@@ -36,6 +36,10 @@ impl Trip {
     ) -> anyhow::Result<Self> {
         let to = |checks| caller(path, url, checks, material, more);
         let caller = to(path.checks)?;
+        let addresses = format!(
+            "Connections go to {} addresses in turn, looked up before the run.",
+            caller.endpoint.count()
+        );
         let is_here = caller.endpoint.address().ip().is_loopback();
         let trip = Self {
             caller,
@@ -47,7 +51,7 @@ impl Trip {
                 },
                 family: path.family,
                 checks: path.checks.words(),
-                notes: Vec::new(),
+                notes: vec![addresses],
                 closed: Vec::new(),
                 open: Vec::new(),
             },

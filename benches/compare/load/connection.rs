@@ -65,11 +65,18 @@ impl<'a> Connection<'a> {
     /// Has it connected.
     ///
     /// # Errors
-    /// Nobody is there, or hands cannot be shaken.
+    /// Nobody is there, or hands cannot be shaken in time.
     pub async fn connect(&mut self) -> anyhow::Result<()> {
         if self.stream.is_some() {
             return Ok(());
         }
+        match tokio::time::timeout(PATIENCE, self.try_connect()).await {
+            Ok(connected) => connected,
+            Err(_) => Err(anyhow::anyhow!("no connection within 10 s")),
+        }
+    }
+
+    async fn try_connect(&mut self) -> anyhow::Result<()> {
         let socket = TcpStream::connect(self.caller.endpoint.next()).await?;
         socket.set_nodelay(true)?;
         self.stream = Some(match &self.caller.tls {

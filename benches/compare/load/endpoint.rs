@@ -83,6 +83,11 @@ impl Endpoint {
         self.addresses[0]
     }
 
+    /// How many addresses there are.
+    pub fn count(&self) -> usize {
+        self.addresses.len()
+    }
+
     /// Whose turn it is.
     pub fn next(&self) -> SocketAddr {
         let turn = self.next.fetch_add(1, Ordering::Relaxed);

@@ -100,7 +100,7 @@ fn what_it_costs_and_how_it_ends_is_said_before() {
         "60.90  REST APIs, 17.4 million requests",
         "8.70  HTTP APIs, 8.7 million requests",
         "c7i.large, with balancers and all that stands, 4 h",
-        "not verified: a public address",
+        "not verified: a disk",
         "aws cloudformation delete-stack --region us-east-1 --stack-name countersign-bench",
     ] {
         assert!(plan.contains(part), "{part} is not in {plan}");
