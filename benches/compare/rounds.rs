@@ -43,7 +43,6 @@ pub fn measure<P: Path>(
     paths: &mut [P],
 ) {
     let askings = askings(scenario);
-    let time = Duration::from_secs_f64(scenario.duration);
     for path in paths.iter_mut() {
         for asking in &askings {
             loops(path, asking.rate).push(asking.empty());
@@ -54,7 +53,8 @@ pub fn measure<P: Path>(
             path.caller().closed(asked, scenario.connections, warm_up);
         }
     }
-    let mut progress = Progress::of(scenario.rounds * paths.len() * askings.len(), time);
+    let each = Duration::from_secs_f64(scenario.duration);
+    let mut progress = Progress::of(scenario.rounds * paths.len() * askings.len(), each);
     for round in 1..=scenario.rounds {
         for asking in &askings {
             for path in paths.iter_mut() {
@@ -64,20 +64,25 @@ pub fn measure<P: Path>(
                 let name = &path.result().name;
                 let what = format!("{name} · round {round}/{} · {asking}", scenario.rounds);
                 progress.begin(&what);
-                let asked = asking.asked();
-                let measured = once(path, |caller| match asking.rate {
-                    None => caller.closed(asked, scenario.connections, time),
-                    Some(rate) => caller.open(asked, scenario.connections, rate, time),
-                });
-                let mut loops = loops(path, asking.rate).iter_mut();
-                if let Some(one) = loops.find(|one| asking.is_of(one)) {
-                    one.rounds.push(measured);
-                }
+                measure_one(scenario, path, asking);
                 progress.done();
             }
         }
     }
     progress.end();
+}
+
+fn measure_one(scenario: &Scenario, path: &mut impl Path, asking: &Asking) {
+    let (asked, connections) = (asking.asked(), scenario.connections);
+    let time = Duration::from_secs_f64(scenario.duration);
+    let measured = once(path, |caller| match asking.rate {
+        None => caller.closed(asked, connections, time),
+        Some(rate) => caller.open(asked, connections, rate, time),
+    });
+    let mut loops = loops(path, asking.rate).iter_mut();
+    if let Some(one) = loops.find(|one| asking.is_of(one)) {
+        one.rounds.push(measured);
+    }
 }
 
 /// What a round measures of each path, in order.

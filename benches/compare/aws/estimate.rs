@@ -20,6 +20,14 @@ const FIELDS: f64 = 1024.0;
 /// The stack stands longer than the run takes: it is made, tried, looked at, and torn down.
 const HOURS_BESIDE: f64 = 1.0;
 
+/// Requests a second of one caller of a function, which is not counted as less than a millisecond.
+const ALONE_AT_MOST: u64 = 1000;
+
+/// For how many seconds one caller has a function to itself.
+pub fn alone(scenario: &Scenario) -> f64 {
+    scenario.duration.min(5.0)
+}
+
 /// What a run comes to.
 #[derive(Debug)]
 pub struct Estimate {
@@ -88,6 +96,9 @@ fn share(scenario: &Scenario, path: &Remote, warm_up: f64, api_rate: f64) -> Sha
         share.gigabytes += requests * bytes / 1e9;
     };
     add(warm_up, None, FILES[0].1);
+    if path.memory_mb.is_some() {
+        add(alone(scenario), Some(ALONE_AT_MOST), FILES[1].1);
+    }
     for asking in askings(scenario) {
         let seconds = scenario.duration * scenario.rounds as f64;
         add(seconds, asking.rate, asking.bytes);
@@ -160,12 +171,13 @@ mod tests {
     #[test]
     fn functions_work_at_most_on_every_connection_all_the_time() {
         let estimate = named("apigw-http-lambda");
-        close(estimate.usage.http_requests, 4_350_000.0);
-        // 570 s × 50, and a millisecond more for each.
+        // As many as above, and 5 s of one caller.
+        close(estimate.usage.http_requests, 4_355_000.0);
+        // 575 s × 50, and a millisecond more for each.
         let one = Invoked {
             memory_mb: 512.0,
-            invocations: 4_350_000.0,
-            seconds: 32_850.0,
+            invocations: 4_355_000.0,
+            seconds: 33_105.0,
         };
         assert_eq!(estimate.usage.invoked, [one]);
         assert_eq!(estimate.usage.alb_gigabytes, 0.0);

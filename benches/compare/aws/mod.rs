@@ -21,9 +21,10 @@ use crate::cost::{self, Instance};
 use crate::interrupt::Interrupt;
 use crate::material::Material;
 use crate::options::{Aws, AwsMaterial};
-use crate::results::Run;
+use crate::results::{Extra, Run};
+use crate::rounds::Path as _;
 use crate::stage::gateway;
-use crate::{machine, rounds};
+use crate::{extras, machine, rounds};
 
 use outputs::{MACHINE, Outputs, STACK};
 use paths::{ALL, Remote};
@@ -53,13 +54,10 @@ pub fn run(options: &Aws, listen: fn() -> Interrupt) -> anyhow::Result<Option<Ru
     let wanted = |path: &&Remote| options.scenario.takes(path.name);
     let wanted: Vec<&'static Remote> = ALL.iter().filter(wanted).collect();
     anyhow::ensure!(!wanted.is_empty(), "no path is left");
-    let prices = cost::prices();
-    let instance = prices.instance(outputs.get(MACHINE)).with_context(|| {
-        format!(
-            "no price of {} is in benches/compare/cost/prices.toml",
-            outputs.get(MACHINE)
-        )
-    })?;
+    let (prices, machine) = (cost::prices(), outputs.get(MACHINE));
+    let instance = prices
+        .instance(machine)
+        .with_context(|| format!("no price of {machine} is in benches/compare/cost/prices.toml"))?;
     print!("{}", plan(options, &outputs, &wanted, instance));
     if !options.yes && !is_agreed()? {
         println!("Nothing was sent.");
@@ -69,7 +67,22 @@ pub fn run(options: &Aws, listen: fn() -> Interrupt) -> anyhow::Result<Option<Ru
     let interrupt = listen();
     let material = Material::open(&options.material);
     let mut trips = set_out(options, &outputs, &wanted, &material)?;
-    let mut run = Run {
+    let mut run = begin(options, &outputs, instance, &material);
+    let warm_up = Duration::from_secs_f64(options.warm_up);
+    rounds::measure(&options.scenario, warm_up, &interrupt, &mut trips);
+    run.extras = time_functions(options, &interrupt, &trips)?;
+    run.interrupted = interrupt.is_set();
+    run.paths = trips.into_iter().map(Trip::into_result).collect();
+    println!(
+        "Tear the stack down when you have the results:\n  {}",
+        outputs.tear_down()
+    );
+    Ok(Some(run))
+}
+
+/// A run of which nothing is measured yet.
+fn begin(options: &Aws, outputs: &Outputs, instance: &Instance, material: &Material) -> Run {
+    Run {
         began: UtcTime::now().amz(),
         command: std::env::args().skip(1).collect::<Vec<_>>().join(" "),
         machine: machine::describe(format!(
@@ -78,23 +91,33 @@ pub fn run(options: &Aws, listen: fn() -> Interrupt) -> anyhow::Result<Option<Ru
             instance.name, instance.vcpus
         )),
         settings: rounds::settings(&options.scenario),
-        versions: versions(&material),
+        versions: versions(material),
         gateway_cores: Some(instance.vcpus),
         configurations: BTreeMap::from([
             ("outputs.json".to_owned(), outputs.text.clone()),
             ("template.yaml".to_owned(), TEMPLATE.to_owned()),
         ]),
         ..Run::default()
-    };
-    let warm_up = Duration::from_secs_f64(options.warm_up);
-    rounds::measure(&options.scenario, warm_up, &interrupt, &mut trips);
-    run.interrupted = interrupt.is_set();
-    run.paths = trips.into_iter().map(Trip::into_result).collect();
-    println!(
-        "Tear the stack down when you have the results:\n  {}",
-        outputs.tear_down()
-    );
-    Ok(Some(run))
+    }
+}
+
+/// How long a function takes when nobody else asks, behind the gateway and behind APIs.
+fn time_functions(
+    options: &Aws,
+    interrupt: &Interrupt,
+    trips: &[Trip],
+) -> anyhow::Result<Vec<Extra>> {
+    let time = Duration::from_secs_f64(estimate::alone(&options.scenario));
+    let mut extras = Vec::new();
+    for trip in trips.iter().filter(|trip| trip.path.memory_mb.is_some()) {
+        if interrupt.is_set() {
+            break;
+        }
+        let name = trip.path.name;
+        let taken = extras::duration_of(name, trip.caller(), time);
+        extras.push(taken.with_context(|| name.to_owned())?);
+    }
+    Ok(extras)
 }
 
 /// Sees that every path does what it should before the first is measured; all that do not are told

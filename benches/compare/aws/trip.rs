@@ -18,6 +18,7 @@ use super::paths::Remote;
 
 /// A path, a caller of it, and what it has come to so far.
 pub struct Trip {
+    pub path: &'static Remote,
     caller: Caller,
     result: PathResult,
 }
@@ -29,7 +30,7 @@ impl Trip {
     /// # Errors
     /// It does not do that.
     pub fn set_out(
-        path: &Remote,
+        path: &'static Remote,
         url: &str,
         material: &Material,
         more: Option<&FilePath>,
@@ -42,6 +43,7 @@ impl Trip {
         );
         let is_here = caller.endpoint.address().ip().is_loopback();
         let trip = Self {
+            path,
             caller,
             result: PathResult {
                 name: path.name.to_owned(),

@@ -64,6 +64,12 @@ fn everything_is_measured_by_the_outputs_and_told_in_the_report() {
             assert_eq!(measured.failed(), 0, "{} {:?}", path.name, measured.rounds);
         }
     }
+    let timed = |memory: &u32| {
+        run.extras
+            .iter()
+            .any(|extra| extra.path == format!("lambda-{memory}"))
+    };
+    assert!([128, 512, 1024].iter().all(timed), "{:?}", run.extras);
     assert!(
         run.versions["Countersign"].contains("countersign"),
         "{:?}",
