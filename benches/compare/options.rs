@@ -27,7 +27,7 @@ pub enum Command {
 #[derive(Args, Clone)]
 pub struct Scenario {
     /// Seconds of each measurement. The 2017 evaluation took 30.
-    #[arg(long, default_value_t = 30.0)]
+    #[arg(long, default_value_t = 30.0, value_parser = amount)]
     pub duration: f64,
     /// Connections at once, as in 2017.
     #[arg(long, default_value_t = 50)]
@@ -93,11 +93,11 @@ pub struct Aws {
     #[command(flatten)]
     pub scenario: Scenario,
     /// Seconds for which each path is called before the first round.
-    #[arg(long, default_value_t = 30.0)]
+    #[arg(long, default_value_t = 30.0, value_parser = amount)]
     pub warm_up: f64,
     /// Requests a second that API Gateway and Lambda serve at most; only for what it costs. 10000
     /// is what AWS lets an account have.
-    #[arg(long, default_value_t = 10_000.0)]
+    #[arg(long, default_value_t = 10_000.0, value_parser = amount)]
     pub api_rate: f64,
     /// Authorities whose certificates are taken beside those that this machine trusts.
     #[arg(long)]
@@ -141,5 +141,14 @@ impl Scenario {
                     target.contains(text.as_str())
                 }
             })
+    }
+}
+
+/// A number that is none of those below nothing, and not without end.
+fn amount(text: &str) -> Result<f64, String> {
+    let value: f64 = text.parse().map_err(|_| "it is no number".to_owned())?;
+    match (0.0..=1e6).contains(&value) {
+        true => Ok(value),
+        false => Err("it is not between 0 and a million".to_owned()),
     }
 }
