@@ -25,11 +25,12 @@ use crate::snapshot::Snapshot;
 use super::connection::{Connection, ShownCertificate};
 use super::request::Request;
 
-const CONSUMER: HeaderName = HeaderName::from_static("x-consumer");
-const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
-const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
-const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
-const FORWARDED_PORT: HeaderName = HeaderName::from_static("x-forwarded-port");
+// As texts, of which Pingora makes no copies.
+const CONSUMER: &str = "x-consumer";
+const FORWARDED_FOR: &str = "x-forwarded-for";
+const FORWARDED_PROTO: &str = "x-forwarded-proto";
+const FORWARDED_HOST: &str = "x-forwarded-host";
+const FORWARDED_PORT: &str = "x-forwarded-port";
 const SECURITY_TOKEN: HeaderName = HeaderName::from_static("x-amz-security-token");
 
 /// What describes AWS's chunks and no body.
@@ -256,16 +257,16 @@ struct Chain {
 
 impl Chain {
     fn of(head: &RequestHeader) -> Self {
-        let joined = |name: &HeaderName| {
+        let joined = |name: &str| {
             let all = head.headers.get_all(name).iter();
             let all: Vec<&str> = all.filter_map(|value| value.to_str().ok()).collect();
             (!all.is_empty()).then(|| all.join(", "))
         };
         Self {
-            addresses: joined(&FORWARDED_FOR),
-            proto: joined(&FORWARDED_PROTO),
-            host: joined(&FORWARDED_HOST),
-            port: joined(&FORWARDED_PORT).and_then(|port| port.parse().ok()),
+            addresses: joined(FORWARDED_FOR),
+            proto: joined(FORWARDED_PROTO),
+            host: joined(FORWARDED_HOST),
+            port: joined(FORWARDED_PORT).and_then(|port| port.parse().ok()),
         }
     }
 }
