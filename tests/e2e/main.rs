@@ -44,6 +44,7 @@ mod replayed;
 mod revocation;
 mod second_opinion;
 mod server_certificates;
+mod service;
 mod sign_command;
 mod signatures;
 mod signers;
