@@ -28,6 +28,7 @@ mod functions;
 mod headers;
 mod hellos;
 mod http2;
+mod lanes;
 mod lifecycle;
 mod limits;
 mod matrix;
