@@ -273,6 +273,57 @@ const CASES: &[Case] = &[
         GOOD,
     ),
     get(
+        "two equal lengths",
+        &[Send(
+            "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 5\r\n\r\nhello",
+        )],
+        200,
+        GOOD,
+    ),
+    get(
+        "a list of equal lengths",
+        &[Send("HTTP/1.1 200 OK\r\nContent-Length: 5, 5\r\n\r\nhello")],
+        200,
+        GOOD,
+    ),
+    get(
+        "a coding that is not chunked",
+        &[
+            Send("HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip\r\n\r\nhello"),
+            Close,
+        ],
+        200,
+        BROKEN,
+    ),
+    get(
+        "two codings",
+        &[Send(
+            "HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n",
+        )],
+        200,
+        GOOD,
+    ),
+    get(
+        "fields for the gateway alone",
+        &[Send(
+            "HTTP/1.1 200 OK\r\nConnection: keep-alive, X-Own\r\nX-Own: 1\r\nKeep-Alive: timeout=9\r\nTrailer: X-T\r\nUpgrade: h2c\r\nContent-Length: 5\r\n\r\nhello",
+        )],
+        200,
+        GOOD,
+    ),
+    get(
+        "bare LF",
+        &[Send("HTTP/1.1 200\nContent-Length: 5\n\nhello")],
+        200,
+        GOOD,
+    ),
+    get(
+        "a space before the colon",
+        &[Send("HTTP/1.1 200 OK\r\nContent-Length : 5\r\n\r\nhello")],
+        200,
+        GOOD,
+    ),
+    get(
         "two lengths that differ",
         &[Send(
             "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\nhello",
@@ -493,6 +544,8 @@ fn exchange(stage: &LaneStage, lane: Lane, number: usize) -> Shown {
     let asked = caught.head().expect("a request");
     play(case.steps, &mut caught, &mut caller);
     let mut answer = caller.answer(case.method);
+    let head = answer.head.to_ascii_lowercase();
+    assert!(head.matches("content-length:").count() < 2, "{head}");
     let is_closing = !answer.whole || answer.field("connection") == Some("close");
     if is_closing {
         assert!(caller.is_closed(), "{} {lane:?}", case.name);

@@ -184,7 +184,8 @@ impl Caller {
             }
             answer.interim.push(std::mem::take(&mut answer.head));
         }
-        let chunked = answer.field("transfer-encoding") == Some("chunked");
+        let coding = answer.field("transfer-encoding");
+        let chunked = coding.is_some_and(|coding| coding.ends_with("chunked"));
         let length = answer.field("content-length").map(|text| text.parse());
         if method == "HEAD" || matches!(answer.status(), 204 | 304) {
             answer.whole = true;
