@@ -28,6 +28,8 @@ mod functions;
 mod headers;
 mod hellos;
 mod http2;
+mod lane_callers;
+mod lane_targets;
 mod lanes;
 mod lifecycle;
 mod limits;

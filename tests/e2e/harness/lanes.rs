@@ -99,20 +99,23 @@ impl LaneStage {
         Caller::of(&self.gateway)
     }
 
-    /// Waits for the request on the connection that was caught, or on a new one if the gateway has
-    /// closed that; says whether it was kept.
-    pub fn next(&self, caught: &mut Caught) -> (String, bool) {
-        let fresh = wait_for("the next request", || match self.target.caught() {
-            Some(fresh) => Some(Some(fresh)),
-            None => caught.has_news().then_some(None),
-        });
-        if fresh.is_none()
-            && let Some(head) = caught.head()
-        {
-            return (head, true);
-        }
-        *caught = fresh.unwrap_or_else(|| self.target.catch());
-        (caught.head().expect("a request"), false)
+    /// Waits for the next request, on one of the connections that were caught or on a new one;
+    /// says on which, and whether that was there before. Those that the gateway has closed are
+    /// gone.
+    pub fn next(&self, caught: &mut Vec<Caught>) -> (String, usize, bool) {
+        wait_for("the next request", || {
+            if let Some(mut fresh) = self.target.caught() {
+                let head = fresh.head()?;
+                caught.push(fresh);
+                return Some((head, caught.len() - 1, false));
+            }
+            let at = caught.iter().position(Caught::has_news)?;
+            let Some(head) = caught[at].head() else {
+                caught.remove(at);
+                return None;
+            };
+            Some((head, at, true))
+        })
     }
 }
 

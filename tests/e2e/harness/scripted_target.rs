@@ -64,6 +64,17 @@ impl Caught {
         }
     }
 
+    /// Waits for this many bytes behind a head.
+    pub fn body(&mut self, length: usize) -> Vec<u8> {
+        let mut body = vec![0; length];
+        let here = length.min(self.inbox.len());
+        for (place, byte) in body.iter_mut().zip(self.inbox.drain(..here)) {
+            *place = byte;
+        }
+        self.stream.read_exact(&mut body[here..]).expect("a body");
+        body
+    }
+
     fn take_head(&mut self) -> Option<String> {
         let end = self.inbox.windows(4).position(|four| four == b"\r\n\r\n")?;
         let rest = self.inbox.split_off(end + 4);
@@ -81,14 +92,6 @@ impl Caught {
     /// The gateway may have left.
     pub fn send(&mut self, bytes: &[u8]) {
         let _ = self.stream.write_all(bytes);
-    }
-
-    /// Sends as much as is taken without waiting; says how much that was.
-    pub fn send_now(&mut self, bytes: &[u8]) -> usize {
-        self.stream.set_nonblocking(true).expect("a mode");
-        let sent = self.stream.write(bytes).unwrap_or(0);
-        self.stream.set_nonblocking(false).expect("a mode");
-        sent
     }
 
     pub fn close(&mut self) {
