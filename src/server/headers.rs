@@ -318,6 +318,26 @@ pub(super) fn of_certificate(
     fields.map_err(|why| Refusal::CertificateHeadersTooLarge(why.0))
 }
 
+/// Says the length of an answer once, which its target may have said twice: whoever reads the first
+/// of them, or the last, or the list, must not read another answer than the next one (RFC 9110 §8.6).
+/// That they are equal Pingora has seen to.
+///
+/// # Errors
+/// As [`edit`].
+pub(super) fn single_length(head: &mut ResponseHeader) -> pingora_core::Result<()> {
+    let mut lengths = head.headers.get_all(CONTENT_LENGTH).iter();
+    let Some(first) = lengths.next() else {
+        return Ok(());
+    };
+    let mut listed = first.as_bytes().splitn(2, |byte| *byte == b',');
+    let one = listed.next().unwrap_or_default().trim_ascii();
+    if lengths.next().is_none() && listed.next().is_none() {
+        return Ok(());
+    }
+    let one = HeaderValue::from_bytes(one).or_err(InternalError, "a length is no value")?;
+    head.insert_header(CONTENT_LENGTH, one)
+}
+
 /// An answer that varies by what callers cannot send is good for nobody else (RFC 9440 §2.4).
 pub(super) fn widen_vary(
     head: &mut ResponseHeader,

@@ -152,7 +152,9 @@ impl Lane {
                 true => None,
                 false => at_once(target.read_response_task()),
             };
-            let second = second.transpose().map_err(|error| error.into_up())?;
+            // What came before a failure is passed on before it.
+            let failed = |error: Box<Error>| HttpTask::Failed(error.into_up());
+            let second = second.map(|task| task.unwrap_or_else(failed));
             let mut tasks = Vec::with_capacity(2);
             for task in [Some(first), second].into_iter().flatten() {
                 tasks.push(edited(session, request, task)?);
