@@ -17,6 +17,7 @@ mod inbound;
 mod listener;
 mod listeners;
 pub mod origin;
+mod outbox;
 mod outgoing;
 mod pace;
 mod proxy;
