@@ -21,9 +21,10 @@ use tokio::time::Instant;
 use crate::config::RequestLimits;
 use crate::names::ListenerName;
 use crate::snapshot::ListenerSnapshot;
+use crate::tls::TlsGeneration;
 
 use super::connection::Connection;
-use super::handshake;
+use super::handshake::{self, Hands};
 use super::slot::{Addresses, Slot};
 use super::source::{self, Source};
 use super::state::State;
@@ -110,8 +111,7 @@ impl<A: ServerApp + Send + Sync + 'static> Acceptor<A> {
         let most = snapshot.process().max_connections;
         match Slot::take(&self.state, &self.addresses, address, &listener, most) {
             Ok(slot) => {
-                let one = self.clone();
-                tokio::spawn(async move { one.begin(socket, peer, listener, slot).await });
+                tokio::spawn(self.clone().begin(socket, peer, listener, slot));
             }
             Err(reason) => self.turn_away(reason),
         }
@@ -125,7 +125,7 @@ impl<A: ServerApp + Send + Sync + 'static> Acceptor<A> {
 
     /// Learns whose connection it is, and serves it in its place.
     async fn begin(
-        &self,
+        self,
         mut socket: TcpStream,
         peer: SocketAddr,
         listener: ListenerSnapshot,
@@ -158,12 +158,12 @@ impl<A: ServerApp + Send + Sync + 'static> Acceptor<A> {
         let (transport, tls, http2) = match &listener.tls {
             None => (Transport::Plain(socket), None, false),
             Some(tls) => {
-                let challenges = &self.state.challenges;
-                let hands = handshake::shake(socket, tls, challenges, deadline).await;
-                match handshake::told(&self.state, &self.name, &source, hands) {
-                    Ok(hands) => (Transport::Tls(hands.stream), Some(hands.facts), hands.http2),
-                    Err(None) => return,
-                    Err(Some(socket)) => return handshake::part(socket).await,
+                // In a box of its own, which is gone when hands were shaken: it is ten times what
+                // the rest of the connection's task takes.
+                let hands = Box::pin(self.welcome(socket, tls, &source, deadline));
+                match hands.await {
+                    Some(hands) => (Transport::Tls(hands.stream), Some(hands.facts), hands.http2),
+                    None => return,
                 }
             }
         };
@@ -181,6 +181,27 @@ impl<A: ServerApp + Send + Sync + 'static> Acceptor<A> {
         tokio::select! {
             _ = self.app.process_new(Box::new(stream), &closing) => {}
             () = connection.is_done(closing.clone()) => {}
+        }
+    }
+
+    /// Shakes hands, and tells how that ended; whoever is refused hears why. `None` when there is
+    /// nobody to serve.
+    async fn welcome(
+        &self,
+        socket: TcpStream,
+        tls: &TlsGeneration,
+        source: &Source,
+        deadline: Instant,
+    ) -> Option<Hands> {
+        let hands = handshake::shake(socket, tls, &self.state.challenges, deadline).await;
+        match handshake::told(&self.state, &self.name, source, hands) {
+            Ok(hands) => Some(hands),
+            Err(refused) => {
+                if let Some(socket) = refused {
+                    handshake::part(socket).await;
+                }
+                None
+            }
         }
     }
 }
@@ -211,5 +232,32 @@ fn poll_once(socket: &TcpListener) -> io::Result<Option<(TcpStream, SocketAddr)>
     match socket.poll_accept(&mut context) {
         std::task::Poll::Ready(accepted) => accepted.map(Some),
         std::task::Poll::Pending => Ok(None),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::server::engine::Engine;
+
+    use super::*;
+
+    /// The size of what `make` makes, which is not made.
+    fn size_of_made<T, F>(_: impl FnOnce(T) -> F) -> usize {
+        size_of::<F>()
+    }
+
+    #[test]
+    fn the_task_of_a_connection_is_small() {
+        type Begun = (
+            Acceptor<Engine>,
+            TcpStream,
+            SocketAddr,
+            ListenerSnapshot,
+            Slot,
+        );
+        let size = size_of_made(|(acceptor, socket, peer, listener, slot): Begun| {
+            acceptor.begin(socket, peer, listener, slot)
+        });
+        assert!(size <= 1280, "{size} bytes");
     }
 }
