@@ -1,5 +1,5 @@
 # The two commands that a newcomer needs, and the ones that CI runs before the tests.
-.PHONY: run test lint bench bench-smoke bench-stages bench-handshakes fuzz clean
+.PHONY: run test lint bench bench-smoke bench-aws-check bench-stages bench-handshakes fuzz clean
 
 # A gateway with certificates, a credential and a stand-in for the private server.
 run:
@@ -29,6 +29,11 @@ bench-smoke:
 	cargo build -p countersign -p countersign-bench -p countersign-local-lambda
 	COUNTERSIGN=target/debug/countersign target/debug/countersign-bench local \
 		--duration 0.2 --rounds 1 --rates 200 --strict --out target/bench-smoke
+
+# The stack of the comparison on AWS, as far as that can be checked elsewhere.
+bench-aws-check:
+	benches/prepare
+	deploy/infra/bench/check
 
 # Single stages.
 bench-stages:

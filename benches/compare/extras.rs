@@ -9,9 +9,10 @@ mod upload;
 
 use std::time::Duration;
 
+use crate::checks::Checks;
 use crate::load::Caller;
 use crate::results::{Extra, Family};
-use crate::stage::{Checks, Ground, PathKind, Stand};
+use crate::stage::{Ground, PathKind, Stand};
 
 /// A path as the figures need it.
 pub struct Subject<'a> {
@@ -46,6 +47,8 @@ impl Amounts {
     };
 }
 
+pub use duration::duration_of;
+
 type Measure = fn(&Ground, &Subject<'_>, Amounts) -> anyhow::Result<Vec<Extra>>;
 
 /// Everything that says something about a path, with what to call it.
@@ -75,9 +78,13 @@ pub fn of(path: &PathKind) -> Vec<(&'static str, Measure)> {
 
 /// A figure.
 fn extra(subject: &Subject<'_>, what: &str, value: f64, unit: &str, note: &str) -> Extra {
+    extra_of(subject.path.name, what, value, unit, note)
+}
+
+fn extra_of(path: &str, what: &str, value: f64, unit: &str, note: &str) -> Extra {
     Extra {
         what: what.to_owned(),
-        path: subject.path.name.to_owned(),
+        path: path.to_owned(),
         value,
         unit: unit.to_owned(),
         note: note.to_owned(),

@@ -27,6 +27,12 @@ impl Interrupt {
         Self(flag)
     }
 
+    /// Listens to nobody.
+    #[cfg(test)]
+    pub fn never() -> Self {
+        Self(Arc::default())
+    }
+
     pub fn is_set(&self) -> bool {
         self.0.load(Ordering::Relaxed)
     }

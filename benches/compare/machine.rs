@@ -7,8 +7,8 @@ use std::process::Command;
 use crate::program::{Cores, core_count, cores_of};
 use crate::results::Machine;
 
-/// This machine.
-pub fn describe() -> Machine {
+/// This machine, on which what is measured runs where `pinning` says.
+pub fn describe(pinning: String) -> Machine {
     Machine {
         processor: line("/proc/cpuinfo", "model name"),
         cores: core_count(),
@@ -19,13 +19,18 @@ pub fn describe() -> Machine {
             .unwrap_or_default()
             * 1024,
         kernel: said("uname", &["-sr"]).unwrap_or_default(),
-        pinning: format!(
-            "What callers speak to has core {} and one worker; the load, and all that stands behind, \
-             has {}.",
-            cores_of(Cores::Measured),
-            cores_of(Cores::Behind)
-        ),
+        pinning,
     }
+}
+
+/// Where programs run that are started here.
+pub fn pinning() -> String {
+    format!(
+        "What callers speak to has core {} and one worker; the load, and all that stands behind, \
+         has {}.",
+        cores_of(Cores::Measured),
+        cores_of(Cores::Behind)
+    )
 }
 
 /// The first line that a program says of its version.

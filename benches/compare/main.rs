@@ -1,19 +1,25 @@
 //! `countersign-bench`: the 2017 evaluation of API Gateway again, with the gateway in it, on one
-//! machine.
+//! machine or on AWS.
 
+mod aws;
 mod checks;
 mod cost;
 mod extras;
+#[cfg(test)]
+mod floors;
+mod generators;
 mod interrupt;
 mod load;
 mod local;
 mod machine;
+mod material;
 mod options;
 mod path;
 mod program;
 mod progress;
 mod report;
 mod results;
+mod rounds;
 mod stage;
 
 use anyhow::Context as _;
@@ -37,6 +43,11 @@ fn main() -> anyhow::Result<()> {
             let run = local::run(&options, &Interrupt::listen())?;
             keep(&run, options.out)
         }
+        Command::AwsMaterial(options) => aws::make_material(&options),
+        Command::Aws(options) => match aws::run(&options, Interrupt::listen)? {
+            Some(run) => keep(&run, Some(options.out)),
+            None => Ok(()),
+        },
         Command::Report(options) => {
             let (a, b) = (read(&options.a)?, read(&options.b)?);
             report::compare(&a, &b, &options.out)?;

@@ -16,6 +16,9 @@ pub struct Run {
     pub machine: Machine,
     /// Seconds, connections and rounds of every measurement.
     pub settings: Settings,
+    /// How many cores what callers speak to has; one, if nothing is said.
+    #[serde(default)]
+    pub gateway_cores: Option<f64>,
     /// Programs and their versions, by name.
     pub versions: BTreeMap<String, String>,
     /// The paths, in the order in which they are drawn.

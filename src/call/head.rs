@@ -37,6 +37,10 @@ pub struct Head {
     pub length: usize,
     /// How the body behind it is delimited.
     pub framing: Framing,
+    /// Whether it is all there is of an HTTP/1.1 request, and speaks of nothing but that: no body
+    /// is announced, nothing is expected, and of the fields that are for the next hop alone
+    /// (RFC 9110 §7.6.1) there is at most a `Connection: keep-alive` or `close`.
+    pub plain: bool,
 }
 
 /// Reads the head at the start of `bytes`, of which the first `seen` were looked at before.
@@ -69,8 +73,11 @@ pub fn read_head(
     if count > limits.max_fields {
         return Err(HeadRefused::TooLarge);
     }
-    let framing = fields.framing(version)?;
-    Ok(Some(Head { length, framing }))
+    Ok(Some(Head {
+        length,
+        framing: fields.framing(version)?,
+        plain: version == Version::Http11 && !fields.more,
+    }))
 }
 
 /// Finds the empty line; refuses a bare LF or CR and a first byte that starts no method.
@@ -141,6 +148,8 @@ struct Fields {
     hosts: usize,
     length: Option<u64>,
     chunked: bool,
+    /// Whether there is one that speaks of more than this message.
+    more: bool,
 }
 
 impl Fields {
@@ -170,6 +179,7 @@ impl Fields {
         {
             return Err(Malformed("Transfer-Encoding was sent twice"));
         }
+        self.more |= speaks_of_more(name, value);
         Ok(())
     }
 
@@ -185,6 +195,31 @@ impl Fields {
             (None, true) => Ok(Framing::Chunked),
             (length, false) => Ok(Framing::Length(length.unwrap_or(0))),
         }
+    }
+}
+
+/// Whether a field says that a body follows, that something is expected first, or anything to the
+/// next hop but whether the connection will be kept.
+fn speaks_of_more(name: &[u8], value: &[u8]) -> bool {
+    let is_one_of = |names: &[&str]| {
+        let mut names = names.iter();
+        names.any(|one| name.eq_ignore_ascii_case(one.as_bytes()))
+    };
+    // The length tells most fields from these.
+    match name.len() {
+        2 => is_one_of(&["te"]),
+        6 => is_one_of(&["expect"]),
+        7 => is_one_of(&["upgrade", "trailer"]),
+        10 if is_one_of(&["connection"]) => {
+            !value.eq_ignore_ascii_case(b"keep-alive") && !value.eq_ignore_ascii_case(b"close")
+        }
+        10 => is_one_of(&["keep-alive"]),
+        14 => is_one_of(&["content-length", "http2-settings"]),
+        16 => is_one_of(&["proxy-connection"]),
+        17 => is_one_of(&["transfer-encoding"]),
+        18 => is_one_of(&["proxy-authenticate"]),
+        19 => is_one_of(&["proxy-authorization"]),
+        _ => false,
     }
 }
 
@@ -210,7 +245,13 @@ mod tests {
 
     #[test]
     fn a_whole_head_tells_its_length_and_framing() {
-        let head = |length, framing| Ok(Some(Head { length, framing }));
+        let head = |length, framing| {
+            Ok(Some(Head {
+                length,
+                framing,
+                plain: framing == Framing::Length(0),
+            }))
+        };
         assert_eq!(
             read("GET / HTTP/1.1\r\nHost: a\r\n\r\nrest"),
             head(27, Framing::Length(0))
@@ -225,6 +266,43 @@ mod tests {
         );
         assert_eq!(read("GET / HTTP/1.1\r\nHost: a\r\n"), Ok(None));
         assert_eq!(read(""), Ok(None));
+    }
+
+    #[test]
+    fn a_head_is_plain_when_it_is_all_there_is() {
+        let with = |field: &str| format!("GET / HTTP/1.1\r\nHost: a\r\n{field}\r\n\r\n");
+        let is_plain = |text: &str| read(text).map(|head| head.map(|head| head.plain));
+        for field in [
+            "X: 1",
+            "Connection: close",
+            "connection: Keep-Alive",
+            "Accept-Te: 1",
+        ] {
+            assert_eq!(is_plain(&with(field)), Ok(Some(true)), "{field}");
+        }
+        for field in [
+            "Content-Length: 0",
+            "Content-Length: 1",
+            "Transfer-Encoding: chunked",
+            "TE: trailers",
+            "Trailer: X",
+            "Expect: 100-continue",
+            "Upgrade: websocket",
+            "HTTP2-Settings: AA",
+            "Connection: X",
+            "Connection: close, X",
+            "Connection:",
+            "Keep-Alive: timeout=5",
+            "Proxy-Connection: close",
+            "Proxy-Authenticate: X",
+            "Proxy-Authorization: X",
+        ] {
+            assert_eq!(is_plain(&with(field)), Ok(Some(false)), "{field}");
+        }
+        assert_eq!(
+            is_plain("GET / HTTP/1.0\r\nHost: a\r\n\r\n"),
+            Ok(Some(false))
+        );
     }
 
     #[test]

@@ -134,19 +134,22 @@ impl Upstream {
     }
 
     /// The peer of the next attempt: round robin for the first, then the neighbours.
-    pub fn peer(&self, attempt: &mut Attempt) -> Box<HttpPeer> {
+    pub fn peer(&self, attempt: &mut Attempt) -> &HttpPeer {
         let first = *attempt
             .first
             .get_or_insert_with(|| self.next.fetch_add(1, Ordering::Relaxed));
         let index = first.wrapping_add(attempt.made) % self.peers.len();
         attempt.made += 1;
-        Box::new(self.peers[index].clone())
+        &self.peers[index]
     }
 
     /// The address of the target that was tried last.
-    pub fn last_target(&self, attempt: &Attempt) -> Option<String> {
+    pub fn last_target(&self, attempt: &Attempt) -> Option<SocketAddr> {
         let tried = attempt.first?.wrapping_add(attempt.made.checked_sub(1)?);
-        Some(self.peers[tried % self.peers.len()]._address.to_string())
+        self.peers[tried % self.peers.len()]
+            ._address
+            .as_inet()
+            .copied()
     }
 
     /// Whether another target may be tried after one could not be reached.

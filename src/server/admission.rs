@@ -5,7 +5,7 @@
 use std::time::Instant;
 
 use bytes::{Bytes, BytesMut};
-use pingora_proxy::Session;
+use pingora_core::protocols::http::ServerSession;
 
 use crate::authorize::{Answers, Question};
 use crate::call::{Body, Call, Parts, host_of};
@@ -42,7 +42,7 @@ const NOT_YET_KNOWN: Refusal = Refusal::CertificateUntrusted(Distrust::Revocatio
 /// Why it is refused.
 pub(super) async fn admit(
     state: &State,
-    session: &mut Session,
+    session: &mut ServerSession,
     request: &mut Request,
     snapshot: &Snapshot,
 ) -> Result<(), Refusal> {
@@ -58,7 +58,7 @@ pub(super) async fn admit(
 /// Decides about a request, reading its body first when its signature needs that.
 async fn decide_whole(
     state: &State,
-    session: &mut Session,
+    session: &mut ServerSession,
     request: &mut Request,
     snapshot: &Snapshot,
 ) -> Result<Plan, Refusal> {
@@ -96,7 +96,7 @@ async fn decide_whole(
 
 /// Has a question answered; a function is told of the request.
 async fn ask(
-    session: &mut Session,
+    session: &mut ServerSession,
     request: &Request,
     snapshot: &Snapshot,
     question: Question,
@@ -118,7 +118,7 @@ async fn ask(
 
 /// One run of the stages, over the body as well when it was read.
 fn decide(
-    session: &mut Session,
+    session: &mut ServerSession,
     request: &mut Request,
     snapshot: &Snapshot,
     answers: &Answers,
@@ -127,7 +127,7 @@ fn decide(
     let connection = request.connection.clone();
     let connection = connection.ok_or(Refusal::Internal("the stream is not ours"))?;
     let started = Instant::now();
-    let ended = session.as_mut().is_body_empty();
+    let ended = session.is_body_empty();
     let head = session.req_header();
     let authority = head.uri.authority().filter(|_| connection.http2);
     // RFC 9113 §8.3.1 wants it of whoever speaks HTTP/2; without it, the call would be taken for
@@ -183,7 +183,7 @@ fn decide(
 /// Finds what the upstream or the function is to be told of the certificate, before it hears of the
 /// request.
 async fn tell_certificate(
-    session: &Session,
+    session: &ServerSession,
     request: &mut Request,
     plan: &Plan,
     snapshot: &Snapshot,
@@ -216,7 +216,7 @@ async fn tell_certificate(
 /// Checks a body before anybody hears of the request, as far as it must be: one that streams to
 /// an upstream gets a watch, if it is not small; one of which an event is made is held whole.
 async fn check_early(
-    session: &mut Session,
+    session: &mut ServerSession,
     request: &mut Request,
     plan: &Plan,
     held: Held,
@@ -242,14 +242,14 @@ async fn check_early(
 }
 
 /// What the head says of the length.
-fn announced(session: &Session) -> Option<u64> {
+fn announced(session: &ServerSession) -> Option<u64> {
     let headers = &session.req_header().headers;
     let length = headers.get(http::header::CONTENT_LENGTH)?;
     length.to_str().ok()?.parse().ok()
 }
 
 async fn check_for_upstream(
-    session: &mut Session,
+    session: &mut ServerSession,
     request: &mut Request,
     plan: &Plan,
     mut watch: BodyWatch,
@@ -283,7 +283,7 @@ async fn check_for_upstream(
 /// Reads the body of which an event will be made. What could make none is refused before it is
 /// read.
 async fn hold_for_function(
-    session: &mut Session,
+    session: &mut ServerSession,
     plan: &Plan,
     lambda: &Lambda,
     mut watch: BodyWatch,
@@ -317,7 +317,7 @@ async fn hold_for_function(
 }
 
 /// Reads a body that goes nowhere, but must be right.
-async fn read_through(session: &mut Session, mut watch: BodyWatch) -> Result<(), Refusal> {
+async fn read_through(session: &mut ServerSession, mut watch: BodyWatch) -> Result<(), Refusal> {
     inbound::invite(session).await?;
     loop {
         let chunk = session.read_request_body().await;

@@ -17,7 +17,7 @@ use crate::names::ListenerName;
 use crate::refusal::Refusal;
 use crate::response;
 use crate::snapshot::Snapshot;
-use crate::telemetry::{ConnectionRecord, Record, log_time};
+use crate::telemetry::{ConnectionRecord, LogTime, Record};
 use crate::tls::Door;
 use crate::trust::{Judgement, TrustId, Voucher};
 
@@ -117,9 +117,9 @@ impl Connection {
 
     /// Waits until the gateway closes and this connection has nothing to do any more. One
     /// that has brought no request yet has `FIRST_REQUEST` for it: its caller may have seen
-    /// the handshake end only now. HTTP/2 ends by GOAWAY instead.
+    /// the handshake end only now. Not for HTTP/2, which ends by GOAWAY.
     pub(super) async fn is_done(&self, mut closing: watch::Receiver<bool>) {
-        if self.http2 || closing.wait_for(|closing| *closing).await.is_err() {
+        if closing.wait_for(|closing| *closing).await.is_err() {
             return std::future::pending().await;
         }
         let first = Instant::now() + FIRST_REQUEST;
@@ -224,11 +224,11 @@ impl Connection {
         self.state
             .telemetry
             .tell(&Record::Refused(ConnectionRecord {
-                time: log_time(),
+                time: LogTime::now(),
                 request_id: id.as_str(),
                 listener: self.listener.as_str(),
-                peer: self.source.peer.to_string(),
-                via: self.source.via_text(),
+                peer: self.source.peer,
+                via: self.source.via,
                 vpc_endpoint: self.source.vpc_endpoint.as_deref(),
                 status: refusal.status(),
                 refusal: refusal.code(),

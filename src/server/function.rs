@@ -7,9 +7,9 @@ use std::time::Instant;
 use bytes::Bytes;
 use http::header::{ACCEPT, CONTENT_LENGTH, TRANSFER_ENCODING};
 use http::{Method, StatusCode, Version};
+use pingora_core::protocols::http::ServerSession;
 use pingora_core::{BError, Error, ErrorSource, ErrorType};
 use pingora_http::ResponseHeader;
-use pingora_proxy::Session;
 
 use crate::config::Invocation;
 use crate::integration::Lambda;
@@ -41,7 +41,7 @@ impl From<BError> for Stopped {
 /// Has the function answer.
 pub(super) async fn answer(
     state: &State,
-    session: &mut Session,
+    session: &mut ServerSession,
     request: &mut Request,
     snapshot: &Snapshot,
     lambda: &Lambda,
@@ -61,7 +61,7 @@ pub(super) async fn answer(
 }
 
 async fn invoke(
-    session: &mut Session,
+    session: &mut ServerSession,
     request: &mut Request,
     snapshot: &Snapshot,
     lambda: &Lambda,
@@ -88,7 +88,7 @@ async fn invoke(
 
 /// Passes an answer on once it is whole.
 async fn whole(
-    session: &mut Session,
+    session: &mut ServerSession,
     request: &mut Request,
     lambda: &Lambda,
     invoked: Invoked,
@@ -114,7 +114,7 @@ async fn whole(
 
 /// What the caller is to get of a whole answer.
 fn read(
-    session: &Session,
+    session: &ServerSession,
     request: &Request,
     lambda: &Lambda,
     reply: &Reply,
@@ -153,7 +153,7 @@ fn event_of(
 
 /// Passes an answer on as it comes.
 async fn stream(
-    session: &mut Session,
+    session: &mut ServerSession,
     request: &mut Request,
     lambda: &Lambda,
     mut invoked: Invoked,
@@ -169,7 +169,7 @@ async fn stream(
     if let Some(connection) = &request.connection {
         connection.send_at_once();
     }
-    let written = session.write_response_header(Box::new(head), !has_body);
+    let written = session.write_response_header(Box::new(head));
     written.await.map_err(|e| e.into_down())?;
     if !has_body {
         invoked.suffices();
@@ -199,14 +199,15 @@ async fn stream(
 }
 
 /// Writes a piece of a body, or its end. A failure is the caller's.
-async fn write(session: &mut Session, piece: Option<Bytes>) -> Result<(), BError> {
+async fn write(session: &mut ServerSession, piece: Option<Bytes>) -> Result<(), BError> {
     let is_end = piece.is_none();
+    let piece = piece.unwrap_or_default();
     let written = session.write_response_body(piece, is_end).await;
     written.map_err(|e| e.into_down())
 }
 
 async fn read_prelude(
-    session: &mut Session,
+    session: &mut ServerSession,
     invoked: &mut Invoked,
 ) -> Result<Result<Prelude, FunctionFailure>, BError> {
     let mut reader = PreludeReader::default();
@@ -232,7 +233,7 @@ async fn read_prelude(
 }
 
 fn head_of(
-    session: &Session,
+    session: &ServerSession,
     request: &Request,
     prelude: &Prelude,
     has_body: bool,
@@ -272,11 +273,14 @@ fn broken(request: &mut Request, refusal: Refusal) -> Stopped {
 }
 
 /// What `work` comes to, unless the caller leaves first.
-async fn unless_left<T>(session: &mut Session, work: impl Future<Output = T>) -> Result<T, BError> {
+async fn unless_left<T>(
+    session: &mut ServerSession,
+    work: impl Future<Output = T>,
+) -> Result<T, BError> {
     tokio::select! {
         biased;
         done = work => Ok(done),
-        left = session.as_mut().read_body_or_idle(true) => Err(match left {
+        left = session.read_body_or_idle(true) => Err(match left {
             Err(error) => error.into_down(),
             Ok(_) => Error::explain(ErrorType::ConnectionClosed, "the caller left").into_down(),
         }),

@@ -16,6 +16,8 @@ pub(super) struct Gate {
     /// Bytes at the front of the inbox that may pass.
     ready: usize,
     phase: Phase,
+    /// Whether the head that passed last is all there is of its request.
+    plain: bool,
     limits: HeadLimits,
 }
 
@@ -60,6 +62,7 @@ impl Gate {
             inbox: BytesMut::new(),
             ready: 0,
             phase: Phase::Head(0),
+            plain: false,
             limits,
         }
     }
@@ -77,6 +80,12 @@ impl Gate {
     /// Whether the last request has passed whole and only its answer is missing.
     pub(super) fn has_passed(&self) -> bool {
         matches!(self.phase, Phase::Answering) && self.ready == 0
+    }
+
+    /// Whether the request that may pass, or has passed last, is but a plain head
+    /// (`call::Head::plain`).
+    pub(super) fn is_plain(&self) -> bool {
+        self.plain
     }
 
     /// Whether a request is still arriving, or bytes of one are here that nobody has read.
@@ -146,6 +155,7 @@ impl Gate {
             Err(HeadRefused::Malformed(why)) => return Step::Refuse(Refusal::Malformed(why.0)),
         };
         let mut follower = BodyFollower::new(head.framing);
+        self.plain = head.plain;
         match follower.follow(&self.inbox[head.length..]) {
             Err(why) => Step::Refuse(Refusal::Malformed(why.0)),
             Ok(body) => {

@@ -18,7 +18,7 @@ use crate::digest::hex;
 use crate::distrust::Distrust;
 use crate::identity::Identity;
 use crate::names::ListenerName;
-use crate::telemetry::{HandshakeRecord, HandshakeResult, Record, log_time};
+use crate::telemetry::{HandshakeRecord, HandshakeResult, LogTime, Record};
 use crate::tls::{Door, Seen, TlsGeneration, witnessed};
 
 use super::connection::{Judged, ShownCertificate, TlsFacts};
@@ -132,10 +132,10 @@ pub(super) fn told(
     let seen = failure.seen.as_ref();
     let identity = seen.and_then(|seen| seen.identity.as_ref());
     state.telemetry.tell(&Record::Handshake(HandshakeRecord {
-        time: log_time(),
+        time: LogTime::now(),
         listener: listener.as_str(),
-        peer: source.peer.to_string(),
-        via: source.via_text(),
+        peer: source.peer,
+        via: source.via,
         vpc_endpoint: source.vpc_endpoint.as_deref(),
         result: result.as_str(),
         reason: failure.reason,

@@ -8,7 +8,7 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use http::header::EXPECT;
 use pingora_core::ErrorType;
-use pingora_proxy::Session;
+use pingora_core::protocols::http::ServerSession;
 
 use crate::call::Body;
 use crate::refusal::Refusal;
@@ -31,7 +31,7 @@ const DRAIN_TIME: Duration = Duration::from_secs(1);
 /// # Errors
 /// It is too large, breaks off, or takes too long; or too much is held already.
 pub(super) async fn read_whole(
-    session: &mut Session,
+    session: &mut ServerSession,
     body: Body,
     limit: u64,
     held: &mut Held,
@@ -66,7 +66,7 @@ pub(super) async fn read_whole(
 }
 
 /// Tells a caller that waits for it that its body is welcome (RFC 9110 §10.1.1).
-pub(super) async fn invite(session: &mut Session) -> Result<(), Refusal> {
+pub(super) async fn invite(session: &mut ServerSession) -> Result<(), Refusal> {
     if !waits_for_invitation(session) {
         return Ok(());
     }
@@ -77,8 +77,8 @@ pub(super) async fn invite(session: &mut Session) -> Result<(), Refusal> {
 }
 
 /// Reads an unwanted body, within bounds; false when the connection cannot be kept.
-pub(super) async fn drain(session: &mut Session) -> bool {
-    if session.as_mut().is_body_done() {
+pub(super) async fn drain(session: &mut ServerSession) -> bool {
+    if session.is_body_done() {
         return true;
     }
     // This caller sends only when told to, which it will not be.
@@ -101,7 +101,7 @@ pub(super) async fn drain(session: &mut Session) -> bool {
         .unwrap_or(false)
 }
 
-fn waits_for_invitation(session: &Session) -> bool {
+fn waits_for_invitation(session: &ServerSession) -> bool {
     let expects = session.req_header().headers.get(EXPECT);
     !session.is_http2()
         && expects.is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"100-continue"))

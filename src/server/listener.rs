@@ -1,4 +1,4 @@
-//! Accepts connections, shakes hands, and hands each to Pingora with what is known of it.
+//! Accepts connections, shakes hands, and hands each to the lanes with what is known of it.
 //! In: a bound socket. Out: a `GuardedStream` for every connection that is within the limits.
 //! TLS settings are taken from the snapshot at each handshake, so a reload needs no restart.
 
@@ -8,7 +8,6 @@ use std::os::fd::AsRawFd as _;
 use std::sync::Arc;
 use std::time::Duration;
 
-use pingora_core::apps::ServerApp;
 use pingora_core::protocols::SocketDigest;
 use pingora_core::protocols::l4::socket::SocketAddr as PeerAddr;
 use pingora_core::protocols::raw_connect::ProxyDigest;
@@ -25,10 +24,12 @@ use crate::tls::TlsGeneration;
 
 use super::connection::Connection;
 use super::handshake::{self, Hands};
+use super::lanes::Lanes;
 use super::slot::{Addresses, Slot};
 use super::source::{self, Source};
 use super::state::State;
 use super::stream::{GuardedStream, Transport};
+use super::workers::Workers;
 
 /// Connections that may wait to be accepted; the kernel clips it to its own limit.
 const BACKLOG: i32 = 4096;
@@ -56,25 +57,15 @@ pub(super) fn bind(address: SocketAddr) -> io::Result<TcpListener> {
 }
 
 /// One listener at work.
-pub(super) struct Acceptor<A> {
+#[derive(Clone)]
+pub(super) struct Acceptor {
     pub(super) state: Arc<State>,
-    pub(super) app: Arc<A>,
+    pub(super) workers: Arc<Workers>,
     pub(super) name: ListenerName,
     pub(super) addresses: Arc<Addresses>,
 }
 
-impl<A> Clone for Acceptor<A> {
-    fn clone(&self) -> Self {
-        Self {
-            state: self.state.clone(),
-            app: self.app.clone(),
-            name: self.name.clone(),
-            addresses: self.addresses.clone(),
-        }
-    }
-}
-
-impl<A: ServerApp + Send + Sync + 'static> Acceptor<A> {
+impl Acceptor {
     /// Accepts until `stop` is true, and then what has come in before.
     pub(super) async fn run(self, socket: TcpListener, mut stop: watch::Receiver<bool>) {
         while !*stop.borrow_and_update() {
@@ -111,7 +102,16 @@ impl<A: ServerApp + Send + Sync + 'static> Acceptor<A> {
         let most = snapshot.process().max_connections;
         match Slot::take(&self.state, &self.addresses, address, &listener, most) {
             Ok(slot) => {
-                tokio::spawn(self.clone().begin(socket, peer, listener, slot));
+                let one = self.clone();
+                // It leaves the accepting thread's runtime for that of its worker.
+                let Ok(socket) = socket.into_std() else {
+                    return;
+                };
+                self.workers.serve(move |lanes| async move {
+                    if let Ok(socket) = TcpStream::from_std(socket) {
+                        one.begin(socket, peer, listener, slot, &lanes).await;
+                    }
+                });
             }
             Err(reason) => self.turn_away(reason),
         }
@@ -125,22 +125,23 @@ impl<A: ServerApp + Send + Sync + 'static> Acceptor<A> {
 
     /// Learns whose connection it is, and serves it in its place.
     async fn begin(
-        self,
+        &self,
         mut socket: TcpStream,
         peer: SocketAddr,
         listener: ListenerSnapshot,
         mut slot: Slot,
+        lanes: &Lanes,
     ) {
         let deadline = Instant::now() + listener.settings.limits.handshake_timeout;
         if listener.settings.proxy_protocol.is_none() {
             let source = Source::direct(peer);
-            return self.serve(socket, source, listener, deadline).await;
+            return self.serve(socket, source, listener, deadline, lanes).await;
         }
         match source::read(&mut socket, peer, deadline).await {
             Err(failure) => source::tell(&self.state, &self.name, peer, &failure),
             Ok(source) => match slot.count(source.peer.ip(), &listener) {
                 Err(reason) => self.turn_away(reason),
-                Ok(()) => self.serve(socket, source, listener, deadline).await,
+                Ok(()) => self.serve(socket, source, listener, deadline, lanes).await,
             },
         }
     }
@@ -151,6 +152,7 @@ impl<A: ServerApp + Send + Sync + 'static> Acceptor<A> {
         source: Source,
         listener: ListenerSnapshot,
         deadline: Instant,
+        lanes: &Lanes,
     ) {
         // Answers are written whole; waiting to fill packets only delays them.
         let _ = socket.set_nodelay(true);
@@ -178,10 +180,7 @@ impl<A: ServerApp + Send + Sync + 'static> Acceptor<A> {
         let limits = listener.settings.limits.clone();
         let stream = guarded(transport, connection.clone(), limits, fd);
         let closing = self.state.closing();
-        tokio::select! {
-            _ = self.app.process_new(Box::new(stream), &closing) => {}
-            () = connection.is_done(closing.clone()) => {}
-        }
+        lanes.serve(&connection, stream, &closing).await;
     }
 
     /// Shakes hands, and tells how that ended; whoever is refused hears why. `None` when there is
@@ -206,7 +205,7 @@ impl<A: ServerApp + Send + Sync + 'static> Acceptor<A> {
     }
 }
 
-/// The stream that Pingora gets, with what is known of its connection.
+/// The stream that the lanes get, with what is known of its connection.
 fn guarded(
     transport: Transport,
     connection: Arc<Connection>,
@@ -232,32 +231,5 @@ fn poll_once(socket: &TcpListener) -> io::Result<Option<(TcpStream, SocketAddr)>
     match socket.poll_accept(&mut context) {
         std::task::Poll::Ready(accepted) => accepted.map(Some),
         std::task::Poll::Pending => Ok(None),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use crate::server::engine::Engine;
-
-    use super::*;
-
-    /// The size of what `make` makes, which is not made.
-    fn size_of_made<T, F>(_: impl FnOnce(T) -> F) -> usize {
-        size_of::<F>()
-    }
-
-    #[test]
-    fn the_task_of_a_connection_is_small() {
-        type Begun = (
-            Acceptor<Engine>,
-            TcpStream,
-            SocketAddr,
-            ListenerSnapshot,
-            Slot,
-        );
-        let size = size_of_made(|(acceptor, socket, peer, listener, slot): Begun| {
-            acceptor.begin(socket, peer, listener, slot)
-        });
-        assert!(size <= 1280, "{size} bytes");
     }
 }

@@ -11,15 +11,15 @@ use tokio::task::JoinHandle;
 use crate::names::ListenerName;
 use crate::snapshot::Snapshot;
 
-use super::engine::Engine;
 use super::listener::{Acceptor, bind};
 use super::slot::Addresses;
 use super::state::State;
+use super::workers::Workers;
 
 /// The open listeners.
 pub(super) struct Listeners {
     state: Arc<State>,
-    app: Arc<Engine>,
+    workers: Arc<Workers>,
     open: HashMap<ListenerName, Open>,
 }
 
@@ -35,10 +35,10 @@ struct Open {
 pub(super) struct Bound(Vec<(ListenerName, SocketAddr, TcpListener)>);
 
 impl Listeners {
-    pub(super) fn new(state: Arc<State>, app: Arc<Engine>) -> Self {
+    pub(super) fn new(state: Arc<State>, workers: Arc<Workers>) -> Self {
         Self {
             state,
-            app,
+            workers,
             open: HashMap::new(),
         }
     }
@@ -82,7 +82,7 @@ impl Listeners {
             let addresses = Arc::new(Addresses::default());
             let acceptor = Acceptor {
                 state: self.state.clone(),
-                app: self.app.clone(),
+                workers: self.workers.clone(),
                 name: name.clone(),
                 addresses: addresses.clone(),
             };

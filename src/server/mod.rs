@@ -9,11 +9,15 @@ mod buffers;
 mod connection;
 mod deadline;
 mod engine;
+mod exchange;
 mod function;
 mod gate;
 mod handshake;
 mod headers;
 mod inbound;
+mod kept;
+mod lane;
+mod lanes;
 mod listener;
 mod listeners;
 pub mod origin;
@@ -32,6 +36,7 @@ mod stream;
 mod told;
 mod upstream;
 mod validity;
+mod workers;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -50,6 +55,7 @@ use crate::tls;
 
 use listeners::Listeners;
 use state::State;
+use workers::Workers;
 
 /// Why a gateway does not start.
 #[derive(Debug, thiserror::Error)]
@@ -91,14 +97,16 @@ pub fn run(file: &Path, started: impl FnOnce(&Started)) -> Result<(), StartError
             what: "the access log cannot be opened",
             source,
         })?;
+    let no_threads = |source| StartError::System {
+        what: "no threads",
+        source,
+    };
+    // For all that is not serving: the workers have runtimes of their own.
     let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(config.process.threads)
+        .worker_threads(1)
         .enable_all()
         .build()
-        .map_err(|source| StartError::System {
-            what: "no threads",
-            source,
-        })?;
+        .map_err(no_threads)?;
     let process = config.process.clone();
     let fetched = runtime.block_on(Fetched::fetch(&config, &Fetched::default()));
     let fetched = fetched.map_err(StartError::Config)?;
@@ -108,9 +116,14 @@ pub fn run(file: &Path, started: impl FnOnce(&Started)) -> Result<(), StartError
         source,
     })?;
     let state = Arc::new(state);
-    let ended = runtime.block_on(serve(file, &process, state.clone(), started));
+    let workers = Workers::start(&state, process.threads).map_err(no_threads)?;
+    let workers = Arc::new(workers);
+    let ended = runtime.block_on(serve(file, &process, &state, &workers, started));
     // Tasks that are left have had their time.
     runtime.shutdown_timeout(Duration::from_millis(100));
+    if let Some(workers) = Arc::into_inner(workers) {
+        workers.stop();
+    }
     state.telemetry.close();
     ended
 }
@@ -118,7 +131,8 @@ pub fn run(file: &Path, started: impl FnOnce(&Started)) -> Result<(), StartError
 async fn serve(
     file: &Path,
     process: &Process,
-    state: Arc<State>,
+    state: &Arc<State>,
+    workers: &Arc<Workers>,
     started: impl FnOnce(&Started),
 ) -> Result<(), StartError> {
     let signals = |kind| {
@@ -130,12 +144,12 @@ async fn serve(
     let mut hangup = signals(SignalKind::hangup())?;
     let mut terminate = signals(SignalKind::terminate())?;
     let mut interrupt = signals(SignalKind::interrupt())?;
-    let mut listeners = Listeners::new(state.clone(), Arc::new(engine::engine(&state)));
+    let mut listeners = Listeners::new(state.clone(), workers.clone());
     let snapshot = state.keep_snapshot();
     let bound = listeners.bind(&snapshot).map_err(StartError::Bind)?;
-    let admin = open_admin(process, &state)?;
+    let admin = open_admin(process, state)?;
     listeners.follow(&snapshot, bound);
-    validity::tell(&state, &snapshot);
+    validity::tell(state, &snapshot);
     prepare_replay_memory(&snapshot);
     tokio::spawn(snapshot.trusts().responders().clone().run());
     started(&Started {
@@ -150,12 +164,12 @@ async fn serve(
     stapling::start(state.clone());
     loop {
         tokio::select! {
-            Some(news) = fresh.recv() => refresh::publish(&state, news).await,
-            Some(names) = issued.recv() => acme::publish(&state, &names),
+            Some(news) = fresh.recv() => refresh::publish(state, news).await,
+            Some(names) = issued.recv() => acme::publish(state, &names),
             // It may be cut off while it reads and fetches; what it puts in place then, it does
             // without a pause.
             _ = hangup.recv() => tokio::select! {
-                () = reload(file, &state, &mut listeners) => {}
+                () = reload(file, state, &mut listeners) => {}
                 _ = terminate.recv() => break,
                 _ = interrupt.recv() => break,
             },
@@ -164,7 +178,7 @@ async fn serve(
         }
     }
     let snapshot = state.keep_snapshot();
-    drain(&state, &mut listeners, snapshot.process()).await;
+    drain(state, &mut listeners, snapshot.process()).await;
     Ok(())
 }
 

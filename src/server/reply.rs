@@ -2,7 +2,7 @@
 
 use http::Method;
 use pingora_core::Result;
-use pingora_proxy::Session;
+use pingora_core::protocols::http::ServerSession;
 
 use crate::integration::MockAnswer;
 use crate::refusal::Refusal;
@@ -12,7 +12,7 @@ use super::inbound;
 use super::request::Request;
 
 pub(super) async fn give_mock(
-    session: &mut Session,
+    session: &mut ServerSession,
     request: &Request,
     mock: &MockAnswer,
 ) -> Result<bool> {
@@ -24,7 +24,7 @@ pub(super) async fn give_mock(
 
 /// Answers a refused request, keeping the connection when its body is out of the way.
 pub(super) async fn refuse(
-    session: &mut Session,
+    session: &mut ServerSession,
     request: &mut Request,
     refusal: Refusal,
 ) -> Result<bool> {
@@ -37,18 +37,16 @@ pub(super) async fn refuse(
     Ok(true)
 }
 
-pub(super) async fn send(session: &mut Session, answer: response::Answer) -> Result<()> {
+pub(super) async fn send(session: &mut ServerSession, answer: response::Answer) -> Result<()> {
     // Pingora does not say of a failure to write that it is the caller's.
     write(session, answer).await.map_err(|e| e.into_down())
 }
 
-async fn write(session: &mut Session, answer: response::Answer) -> Result<()> {
+async fn write(session: &mut ServerSession, answer: response::Answer) -> Result<()> {
     let bodyless = session.req_header().method == Method::HEAD || answer.body.is_empty();
-    session
-        .write_response_header(answer.header, bodyless)
-        .await?;
+    session.write_response_header(answer.header).await?;
     if !bodyless {
-        session.write_response_body(Some(answer.body), true).await?;
+        session.write_response_body(answer.body, true).await?;
     }
     Ok(())
 }

@@ -6,14 +6,14 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue};
-use pingora_proxy::Session;
+use pingora_core::protocols::http::ServerSession;
 
 use crate::config::Route;
 use crate::flow::body::BodyWatch;
 use crate::integration::{Answer, Attempt, Plan, Upstream};
 use crate::names::{IntegrationName, RequestId};
 use crate::refusal::Refusal;
-use crate::telemetry::{Record, RequestRecord, log_time};
+use crate::telemetry::{LogTime, Record, RequestRecord};
 
 use super::buffers::Held;
 use super::connection::Connection;
@@ -93,7 +93,7 @@ impl Request {
     }
 
     /// Tells the request, once it has ended.
-    pub(super) fn tell(&self, state: &State, session: &Session) {
+    pub(super) fn tell(&self, state: &State, session: &ServerSession) {
         let metrics = state.telemetry.metrics();
         metrics.requests_in_flight.dec();
         if let (Some(name), Some(took)) = (self.awaited(), self.upstream_took) {
@@ -116,11 +116,11 @@ impl Request {
         let tls = connection.tls.as_ref();
         let identity = tls.and_then(|tls| Some(&tls.certificate.as_ref()?.identity));
         state.telemetry.tell(&Record::Request(RequestRecord {
-            time: log_time(),
+            time: LogTime::now(),
             request_id: self.id.as_str(),
             listener: connection.listener.as_str(),
-            peer: connection.source.peer.to_string(),
-            via: connection.source.via_text(),
+            peer: connection.source.peer,
+            via: connection.source.via,
             vpc_endpoint: connection.source.vpc_endpoint.as_deref(),
             protocol: if connection.http2 {
                 "HTTP/2"
@@ -155,7 +155,7 @@ impl Request {
     }
 
     /// The status that was sent; what the log has instead where none was.
-    fn status(&self, session: &Session) -> u16 {
+    fn status(&self, session: &ServerSession) -> u16 {
         match (session.response_written(), &self.refusal) {
             (Some(answer), _) => answer.status.as_u16(),
             (None, Some(Refusal::CallerLeft)) => Refusal::CallerLeft.status(),
@@ -163,7 +163,7 @@ impl Request {
         }
     }
 
-    fn bytes_in(&self, session: &Session) -> u64 {
+    fn bytes_in(&self, session: &ServerSession) -> u64 {
         session.body_bytes_read() as u64
     }
 }

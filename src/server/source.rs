@@ -11,7 +11,7 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::names::ListenerName;
 use crate::proxy_protocol::{self, BINARY_HEAD, Header, MAX_TEXT, Malformed, START, Version};
-use crate::telemetry::{ProxyRecord, Record, log_time};
+use crate::telemetry::{LogTime, ProxyRecord, Record};
 
 use super::state::State;
 
@@ -41,11 +41,6 @@ impl Source {
             via: None,
             vpc_endpoint: None,
         }
-    }
-
-    /// The proxy's address, as the log writes it.
-    pub(super) fn via_text(&self) -> Option<String> {
-        self.via.map(|proxy| proxy.to_string())
     }
 
     fn passed_on(proxy: SocketAddr, header: Header) -> Self {
@@ -133,9 +128,9 @@ pub(super) fn tell(state: &State, listener: &ListenerName, peer: SocketAddr, fai
         .with_label_values(&[listener.as_str(), reason])
         .inc();
     state.telemetry.tell(&Record::ProxyHeader(ProxyRecord {
-        time: log_time(),
+        time: LogTime::now(),
         listener: listener.as_str(),
-        peer: peer.to_string(),
+        peer,
         reason,
         detail,
     }));

@@ -56,6 +56,16 @@ pub(super) struct GuardedStream {
     digests: Digests,
 }
 
+/// What a caller has begun.
+pub(super) enum Arrival {
+    /// A request that is but a plain head.
+    Plain,
+    /// Any other request.
+    Other,
+    /// Nothing any more.
+    Nothing,
+}
+
 enum Mode {
     Http1(Gate),
     /// An answer that is sent before the connection ends, and how much of it has gone.
@@ -110,30 +120,51 @@ impl GuardedStream {
         }
     }
 
+    /// Waits for the next request of HTTP/1. What waits here holds no parser and no buffer.
+    pub(super) async fn arrival(&mut self) -> Arrival {
+        let passable = std::future::poll_fn(|context| self.poll_passable(context)).await;
+        match (passable, &self.mode) {
+            (Ok(true), Mode::Http1(gate)) if gate.is_plain() => Arrival::Plain,
+            (Ok(true), _) => Arrival::Other,
+            (Ok(false) | Err(_), _) => Arrival::Nothing,
+        }
+    }
+
     fn poll_http1(
         &mut self,
         context: &mut Context<'_>,
         out: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
+        if let Mode::Http1(gate) = &mut self.mode
+            && self.connection.is_upgraded()
+        {
+            if gate.waiting() == 0 {
+                self.mode = Mode::Open;
+                return self.poll_open(context, out);
+            }
+            gate.open();
+            gate.give(out);
+            return Poll::Ready(Ok(()));
+        }
+        if ready!(self.poll_passable(context))?
+            && let Mode::Http1(gate) = &mut self.mode
+        {
+            gate.give(out);
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// Waits until bytes may pass the gate; false when none will any more.
+    fn poll_passable(&mut self, context: &mut Context<'_>) -> Poll<io::Result<bool>> {
         loop {
             let Mode::Http1(gate) = &mut self.mode else {
-                return self.poll_ending(context);
+                return self.poll_ending(context).map_ok(|()| false);
             };
-            if self.connection.is_upgraded() {
-                if gate.waiting() == 0 {
-                    self.mode = Mode::Open;
-                    return self.poll_open(context, out);
-                }
-                gate.open();
-                gate.give(out);
-                return Poll::Ready(Ok(()));
-            }
             let answered = gate.has_passed() && self.connection.take_answered();
             let awaited = match gate.next(answered) {
                 Step::Give => {
                     self.reading.disarm();
-                    gate.give(out);
-                    return Poll::Ready(Ok(()));
+                    return Poll::Ready(Ok(true));
                 }
                 Step::Refuse(refusal) => {
                     self.refuse(&refusal);
@@ -153,7 +184,7 @@ impl GuardedStream {
             let is_idle = filled.is_pending() && awaited == Some(Awaited::Request);
             self.connection.set_idle(is_idle);
             match filled {
-                Poll::Ready(0) => return Poll::Ready(Ok(())),
+                Poll::Ready(0) => return Poll::Ready(Ok(false)),
                 Poll::Ready(_) if awaited == Some(Awaited::Head) => {}
                 Poll::Ready(_) => self.reading.disarm(),
                 Poll::Pending => ready!(self.poll_waiting(context, awaited))?,

@@ -6,8 +6,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use http::header::HOST;
 use pingora_core::Result;
+use pingora_core::protocols::http::ServerSession;
 use pingora_http::RequestHeader;
-use pingora_proxy::Session;
 
 use crate::call::host_of;
 use crate::clock::UtcTime;
@@ -44,7 +44,7 @@ const PORT: &str = "X-Forwarded-Port";
 impl Told {
     /// A request that has its plan: edited as for an upstream.
     pub(super) fn of_planned(
-        session: &Session,
+        session: &ServerSession,
         request: &Request,
         snapshot: &Snapshot,
     ) -> Result<Self> {
@@ -55,7 +55,7 @@ impl Told {
 
     /// A request about which an authorizer is asked: with what its caller shows.
     pub(super) fn of_asking(
-        session: &Session,
+        session: &ServerSession,
         request: &Request,
         snapshot: &Snapshot,
     ) -> Result<Self> {
@@ -64,7 +64,7 @@ impl Told {
         Self::new(session, head, request)
     }
 
-    fn new(session: &Session, mut head: RequestHeader, request: &Request) -> Result<Self> {
+    fn new(session: &ServerSession, mut head: RequestHeader, request: &Request) -> Result<Self> {
         let authority = authority_of(session.req_header()).to_owned();
         let since = SystemTime::now().duration_since(UNIX_EPOCH);
         let time_ms = since.unwrap_or_default().as_millis() as i64;
@@ -172,8 +172,8 @@ fn new_trace(request: &Request, time_ms: i64) -> String {
 }
 
 /// The port that the caller came to.
-fn port(session: &Session) -> Option<u16> {
-    let address = session.as_downstream().server_addr()?;
+fn port(session: &ServerSession) -> Option<u16> {
+    let address = session.server_addr()?;
     Some(address.as_inet()?.port())
 }
 

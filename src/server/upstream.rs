@@ -10,7 +10,7 @@ use pingora_core::connectors::http::custom;
 use pingora_core::protocols::l4::stream::Stream as Socket;
 use pingora_core::protocols::tls::client::handshake;
 use pingora_core::protocols::{GetProxyDigest as _, GetSocketDigest as _, SocketDigest, Stream};
-use pingora_core::upstreams::peer::Peer;
+use pingora_core::upstreams::peer::{HttpPeer, Peer};
 use pingora_core::{Error, ErrorType, Result};
 use tokio_rustls::TlsConnector;
 
@@ -29,19 +29,7 @@ impl custom::Connector for Connector {
         &self,
         peer: &P,
     ) -> Result<(custom::Connection<()>, bool)> {
-        let connected = connect(peer);
-        let stream = match peer.total_connection_timeout() {
-            None => connected.await?,
-            Some(limit) => match tokio::time::timeout(limit, connected).await {
-                Ok(connected) => connected?,
-                Err(_) => {
-                    return Error::e_explain(
-                        ErrorType::ConnectTimedout,
-                        "the target took too long to connect",
-                    );
-                }
-            },
-        };
+        let stream = connect(peer).await?;
         Ok((custom::Connection::Stream(stream), false))
     }
 
@@ -59,8 +47,26 @@ impl custom::Connector for Connector {
     }
 }
 
+/// Whether the target is spoken to over TLS, which `connect` does.
+pub(super) fn has_tls(peer: &HttpPeer) -> bool {
+    peer.options.custom_l4.is_some()
+}
+
 /// Dials the target and shakes hands, as Pingora's own connector does.
-async fn connect<P: Peer>(peer: &P) -> Result<Stream> {
+pub(super) async fn connect<P: Peer>(peer: &P) -> Result<Stream> {
+    let Some(limit) = peer.total_connection_timeout() else {
+        return connect_at_leisure(peer).await;
+    };
+    match tokio::time::timeout(limit, connect_at_leisure(peer)).await {
+        Ok(connected) => connected,
+        Err(_) => Error::e_explain(
+            ErrorType::ConnectTimedout,
+            "the target took too long to connect",
+        ),
+    }
+}
+
+async fn connect_at_leisure<P: Peer>(peer: &P) -> Result<Stream> {
     let options = peer.get_peer_options();
     let Some(dialler) = options.and_then(|options| options.custom_l4.as_ref()) else {
         return Error::e_explain(ErrorType::InternalError, "the peer has no dialler");

@@ -16,7 +16,7 @@ pub use access_log::AccessLogWriter;
 pub use functions::{FunctionRecord, Served};
 pub use metrics::{HandshakeResult, Metrics};
 pub use pulled::{CredentialRecord, Pulled, ReplayRecord, SourceRecord};
-pub use record::{ConnectionRecord, HandshakeRecord, ProxyRecord, Record, RequestRecord, log_time};
+pub use record::{ConnectionRecord, HandshakeRecord, LogTime, ProxyRecord, Record, RequestRecord};
 pub use revocation::{ListRecord, OcspRecord};
 
 /// The log and the counters, shared by all that happens.

@@ -1,6 +1,8 @@
 //! The shape of an access-log line. Every event kind has its own fields; all have `time`,
 //! `event`, `listener` and `peer`.
 
+use std::net::SocketAddr;
+
 use serde::{Serialize, Serializer};
 
 /// One event.
@@ -23,16 +25,16 @@ pub enum Record<'a> {
 #[derive(Serialize)]
 pub struct RequestRecord<'a> {
     /// RFC 3339, with milliseconds.
-    pub time: String,
+    pub time: LogTime,
     /// Its id, as the caller and the upstream saw it.
     pub request_id: &'a str,
     /// The listener's name.
     pub listener: &'a str,
     /// The caller's address.
-    pub peer: String,
+    pub peer: SocketAddr,
     /// The address of the proxy that passed the connection on.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub via: Option<String>,
+    pub via: Option<SocketAddr>,
     /// The id of the VPC endpoint that the connection came through, as the proxy tells it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub vpc_endpoint: Option<&'a str>,
@@ -74,7 +76,7 @@ pub struct RequestRecord<'a> {
     pub detail: &'static str,
     /// The address of the target that was tried last.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub target: Option<String>,
+    pub target: Option<SocketAddr>,
     /// Bytes of the request's body.
     pub bytes_in: u64,
     /// Bytes of the answer's body.
@@ -92,14 +94,14 @@ pub struct RequestRecord<'a> {
 #[derive(Serialize)]
 pub struct HandshakeRecord<'a> {
     /// RFC 3339, with milliseconds.
-    pub time: String,
+    pub time: LogTime,
     /// The listener's name.
     pub listener: &'a str,
     /// The caller's address.
-    pub peer: String,
+    pub peer: SocketAddr,
     /// The address of the proxy that passed the connection on.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub via: Option<String>,
+    pub via: Option<SocketAddr>,
     /// The id of the VPC endpoint that the connection came through, as the proxy tells it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub vpc_endpoint: Option<&'a str>,
@@ -130,16 +132,16 @@ pub struct HandshakeRecord<'a> {
 #[derive(Serialize)]
 pub struct ConnectionRecord<'a> {
     /// RFC 3339, with milliseconds.
-    pub time: String,
+    pub time: LogTime,
     /// The id that the caller was told.
     pub request_id: &'a str,
     /// The listener's name.
     pub listener: &'a str,
     /// The caller's address.
-    pub peer: String,
+    pub peer: SocketAddr,
     /// The address of the proxy that passed the connection on.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub via: Option<String>,
+    pub via: Option<SocketAddr>,
     /// The id of the VPC endpoint that the connection came through, as the proxy tells it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub vpc_endpoint: Option<&'a str>,
@@ -155,11 +157,11 @@ pub struct ConnectionRecord<'a> {
 #[derive(Serialize)]
 pub struct ProxyRecord<'a> {
     /// RFC 3339, with milliseconds.
-    pub time: String,
+    pub time: LogTime,
     /// The listener's name.
     pub listener: &'a str,
     /// Who connected.
-    pub peer: String,
+    pub peer: SocketAddr,
     /// Why it was turned away, in one word.
     pub reason: &'static str,
     /// What an operator should know about it.
@@ -181,10 +183,20 @@ fn cut<S: Serializer>(text: &Option<&str>, to: S) -> Result<S::Ok, S::Error> {
     to.serialize_str(&format!("{}…", &text[..end]))
 }
 
-/// The time of an event as the log writes it.
-pub fn log_time() -> String {
-    let now = jiff::Timestamp::now();
-    format!("{now:.3}")
+/// The time of an event. It becomes text only where it is written.
+pub struct LogTime(jiff::Timestamp);
+
+impl LogTime {
+    /// The time now.
+    pub fn now() -> Self {
+        Self(jiff::Timestamp::now())
+    }
+}
+
+impl Serialize for LogTime {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_str(&format_args!("{:.3}", self.0))
+    }
 }
 
 #[cfg(test)]

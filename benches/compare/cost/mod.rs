@@ -3,8 +3,11 @@
 //! cheaper one. Pure: all comes by arguments.
 
 mod prices;
+mod stack;
 #[cfg(test)]
 mod tests;
+
+pub use stack::{Invoked, Usage, hour, unverified};
 
 pub use prices::{Api, Balancer, Instance, Prices, Tier, prices};
 

@@ -15,6 +15,14 @@ pub struct Prices {
     pub lambda: Lambda,
     pub alb: Balancer,
     pub nlb: Balancer,
+    /// An interface endpoint, in a zone.
+    pub endpoint: Metered,
+    /// A public address of IPv4.
+    pub address: Metered,
+    /// A month of a volume.
+    pub disk: Metered,
+    /// What crosses from zone to zone.
+    pub transfer: Metered,
     #[serde(rename = "instance")]
     pub instances: Vec<Instance>,
 }
@@ -75,6 +83,18 @@ pub struct Unit {
     pub gigabytes_an_hour: f64,
 }
 
+/// What is paid by the hour, by the GB, or both.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Metered {
+    pub source: String,
+    pub verified: bool,
+    #[serde(default)]
+    pub hour: f64,
+    #[serde(default)]
+    pub gigabyte: f64,
+}
+
 /// A type of EC2.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -120,7 +140,11 @@ impl Lambda {
     /// Dollars for a million invocations of so many milliseconds with so much memory.
     pub fn million(&self, milliseconds: f64, memory_mb: f64) -> f64 {
         // Lambda counts in whole milliseconds.
-        let seconds = milliseconds.ceil() / 1000.0;
-        self.request_million + 1e6 * seconds * memory_mb / 1024.0 * self.gb_second
+        self.of(1e6, 1e6 * milliseconds.ceil() / 1000.0, memory_mb)
+    }
+
+    /// Dollars for so many invocations that take so many seconds together, with so much memory.
+    pub fn of(&self, invocations: f64, seconds: f64, memory_mb: f64) -> f64 {
+        invocations / 1e6 * self.request_million + seconds * memory_mb / 1024.0 * self.gb_second
     }
 }

@@ -166,6 +166,10 @@ fn every_price_names_its_source() {
         &prices.lambda.source,
         &prices.alb.source,
         &prices.nlb.source,
+        &prices.endpoint.source,
+        &prices.address.source,
+        &prices.disk.source,
+        &prices.transfer.source,
     ];
     let of_instances = prices.instances.iter().map(|instance| &instance.source);
     assert!(

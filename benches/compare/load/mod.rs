@@ -3,28 +3,30 @@
 //! soon, and what the load itself has cost.
 //!
 //! One generator serves all paths, so that ratios between them hold none between generators; that
-//! it is as good as others are is checked in `checks`.
+//! it is as good as others are is checked in `generators`.
 
 mod answer;
 mod closed;
 mod connection;
+mod endpoint;
 mod open;
 mod signer;
 pub mod upload;
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use hdrhistogram::Histogram;
 use rustls::ClientConfig;
 
-use crate::stage::{Checks, Ground};
+use crate::checks::Checks;
+use crate::material::Material;
 
 use connection::Connection;
 
-pub use connection::tls;
+pub use connection::{Trust, tls};
+pub use endpoint::Endpoint;
 pub use signer::Signer;
 
 /// What a histogram can hold, in nanoseconds.
@@ -32,9 +34,9 @@ const LONGEST: u64 = 120_000_000_000;
 
 /// A caller of one path.
 pub struct Caller {
-    pub address: SocketAddr,
-    pub tls: Option<Arc<ClientConfig>>,
-    pub signer: Option<Signer>,
+    pub endpoint: Endpoint,
+    tls: Option<Arc<ClientConfig>>,
+    signer: Option<Signer>,
 }
 
 /// What a while of load came to.
@@ -60,21 +62,27 @@ pub struct Asked<'a> {
 }
 
 impl Caller {
-    /// One that has what the path asks for.
+    /// One that has what the path asks for, and takes a server for what it says if `trust` does.
     ///
     /// # Errors
     /// The material cannot be read.
-    pub fn new(ground: &Ground, address: SocketAddr, checks: Checks) -> anyhow::Result<Self> {
-        let tls = match checks.tls {
-            true => Some(tls(&ground.material, checks.certificate)?),
+    pub fn new(
+        material: &Material,
+        endpoint: Endpoint,
+        checks: Checks,
+        trust: &Trust<'_>,
+    ) -> anyhow::Result<Self> {
+        let certificate = checks.certificate.then_some(material);
+        let tls = match endpoint.tls {
+            true => Some(tls(trust, certificate)?),
             false => None,
         };
         let signer = match checks.signature {
-            Some(scheme) => Some(Signer::new(&ground.material, scheme, checks.tls)?),
+            Some(scheme) => Some(Signer::new(material, scheme, checks.tls)?),
             None => None,
         };
         Ok(Self {
-            address,
+            endpoint,
             tls,
             signer,
         })

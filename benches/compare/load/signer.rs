@@ -8,8 +8,8 @@ use countersign::credential::Secret;
 use countersign::key::{Algorithm, SigningKey};
 use countersign::signature::{SigningRequest, rfc9421, sign};
 
-use crate::stage::Scheme;
-use crate::stage::material::{HOST, KEY_ID, Material, REGION, SECRET, SERVICE, SIGNER_ID};
+use crate::checks::Scheme;
+use crate::material::{HOST, KEY_ID, Material, REGION, SERVICE, SIGNER_ID};
 
 /// Signs GET requests.
 pub enum Signer {
@@ -28,7 +28,7 @@ impl Signer {
     /// The key cannot be read.
     pub fn new(material: &Material, scheme: Scheme, secure: bool) -> anyhow::Result<Self> {
         match scheme {
-            Scheme::SigV4 => Ok(Self::SigV4(Secret::new(SECRET.to_owned()))),
+            Scheme::SigV4 => Ok(Self::SigV4(Secret::new(material.read("secret")?))),
             Scheme::Rfc9421 => {
                 let pem = material.read("signer.key")?;
                 let components = ["@method", "@authority", "@path", "@query"];

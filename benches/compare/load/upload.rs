@@ -4,14 +4,13 @@ use anyhow::Context as _;
 use aws_lc_rs::digest::{Context, SHA256};
 use countersign::clock::UtcTime;
 use countersign::config::{SigV4Algorithm, SignatureProfile};
-use countersign::credential::Secret;
 use countersign::signature::{SigningRequest, sign};
 use tokio::io::AsyncWriteExt as _;
 
-use crate::stage::material::{HOST, KEY_ID, REGION, SECRET, SERVICE};
+use crate::material::{HOST, KEY_ID, REGION, SERVICE};
 
-use super::Caller;
 use super::connection::Connection;
+use super::{Caller, Signer};
 
 const PIECE: usize = 256 * 1024;
 
@@ -20,6 +19,9 @@ const PIECE: usize = 256 * 1024;
 /// # Errors
 /// The connection breaks, or the request cannot be signed.
 pub fn put(caller: &Caller, target: &str, bytes: u64) -> anyhow::Result<u16> {
+    let Some(Signer::SigV4(secret)) = &caller.signer else {
+        anyhow::bail!("the path takes no SigV4");
+    };
     let piece = vec![b'x'; PIECE];
     let pieces = bytes / PIECE as u64;
     anyhow::ensure!(pieces * PIECE as u64 == bytes, "whole pieces only");
@@ -43,7 +45,7 @@ pub fn put(caller: &Caller, target: &str, bytes: u64) -> anyhow::Result<u16> {
         region: REGION,
         service: SERVICE,
         id: KEY_ID,
-        secret: &Secret::new(SECRET.to_owned()),
+        secret,
         now: UtcTime::now(),
     })?;
     let mut head = format!("PUT {target} HTTP/1.1\r\nHost: {HOST}\r\nContent-Length: {bytes}\r\n");

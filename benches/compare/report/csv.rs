@@ -21,7 +21,7 @@ pub fn lines(run: &Run) -> String {
 
 fn line(path: &PathResult, measured: &Loop, at: usize, round: &Round) -> String {
     let counted = round.memory.iter().filter(|component| component.0 != LOAD);
-    let memory: u64 = counted.map(|component| component.1).sum();
+    let memory: Vec<u64> = counted.map(|component| *component.1).collect();
     let latency = &round.latency;
     let family = serde_json::to_value(path.family).unwrap_or_default();
     let fields = [
@@ -47,7 +47,10 @@ fn line(path: &PathResult, measured: &Loop, at: usize, round: &Round) -> String 
         figure(latency.p999),
         figure(latency.max),
         total_of(round).map_or(String::new(), figure),
-        memory.to_string(),
+        match memory.is_empty() {
+            true => String::new(),
+            false => memory.iter().sum::<u64>().to_string(),
+        },
     ];
     fields.join(",") + "\n"
 }

@@ -65,6 +65,11 @@ pub fn real(run: &Run) -> impl Iterator<Item = &PathResult> {
         .filter(|path| path.family != Family::Emulator)
 }
 
+/// Whether it ran on AWS, where nobody sees what the parts of a path take.
+pub fn is_on_aws(run: &Run) -> bool {
+    run.paths.iter().any(|path| path.family == Family::Aws)
+}
+
 /// The path of this name.
 pub fn path<'a>(run: &'a Run, name: &str) -> Option<&'a PathResult> {
     run.paths.iter().find(|path| path.name == name)

@@ -4,9 +4,9 @@ use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
+use crate::material::{KEY_ID, Material, REGION, SERVICE, SIGNER_ID, URI};
 use crate::program::{Cores, Launch, Program, free_address};
 
-use super::material::{KEY_ID, REGION, SECRET, SERVICE, SIGNER_ID, URI};
 use super::{Checks, Failure, Ground, Scheme, Stand, find};
 
 /// Starts it.
@@ -31,9 +31,9 @@ pub fn start_with(
 ) -> Result<Stand, Failure> {
     let address = free_address()?;
     let name = format!("gateway-{}", address.port());
-    let configuration = configuration(integration, address, checks);
-    let store = write_store(ground)?;
-    debug_assert!(store.ends_with("credentials.toml"));
+    let configuration = configuration(integration, address, checks, Some(1));
+    let store = ground.write("credentials.toml", &store(&ground.material)?)?;
+    std::fs::set_permissions(store, std::fs::Permissions::from_mode(0o600))?;
     let file = ground.write(&format!("{name}.toml"), &configuration)?;
     let words = ["run", "--config", &file.display().to_string()].map(str::to_owned);
     let own = |(name, value): &(&str, &str)| (name.to_string(), value.to_string());
@@ -67,11 +67,17 @@ pub fn program() -> Result<PathBuf, Failure> {
     find("countersign", &places, "cargo build --release")
 }
 
-fn configuration(integration: &str, address: SocketAddr, checks: Checks) -> String {
+/// Its configuration; with a thread for each processor, unless `threads` says how many.
+pub fn configuration(
+    integration: &str,
+    address: SocketAddr,
+    checks: Checks,
+    threads: Option<u32>,
+) -> String {
+    let threads = threads.map_or(String::new(), |count| format!("threads = {count}\n"));
     let mut text = format!(
         r#"[gateway]
-threads = 1
-access_log = "off"
+{threads}access_log = "off"
 credential_store = "credentials.toml"
 max_connections = 20000
 
@@ -133,13 +139,14 @@ max_connections_per_address = 20000
 }
 
 /// The credential store beside it.
-fn write_store(ground: &Ground) -> Result<PathBuf, Failure> {
-    let public = ground.material.read("signer.pub")?;
-    let text = format!(
-        "[[credential]]\nid = \"{KEY_ID}\"\nsecret = \"{SECRET}\"\n\n\
+///
+/// # Errors
+/// The material cannot be read.
+pub fn store(material: &Material) -> anyhow::Result<String> {
+    let public = material.read("signer.pub")?;
+    let secret = material.read("secret")?;
+    Ok(format!(
+        "[[credential]]\nid = \"{KEY_ID}\"\nsecret = \"{secret}\"\n\n\
          [[credential]]\nid = \"{SIGNER_ID}\"\nscheme = \"rfc9421\"\npublic_key = \"\"\"\n{public}\"\"\"\n"
-    );
-    let file = ground.write("credentials.toml", &text)?;
-    std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o600))?;
-    Ok(file)
+    ))
 }

@@ -7,9 +7,11 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 
+use crate::checks::Checks;
+use crate::load::{Caller, Endpoint, Trust};
+use crate::material::Material;
 use crate::program::{Cores, Program};
 
-use super::material::Material;
 use super::{Failure, origin};
 
 /// The ground.
@@ -53,6 +55,20 @@ impl Ground {
     /// Where it is.
     pub fn origin_address(&self) -> SocketAddr {
         self.origin_address
+    }
+
+    /// Who calls a server on the ground, with what it asks for.
+    ///
+    /// # Errors
+    /// The material cannot be read.
+    pub fn caller(&self, address: SocketAddr, checks: Checks) -> anyhow::Result<Caller> {
+        let endpoint = Endpoint::ours(address, checks.tls);
+        Caller::new(
+            &self.material,
+            endpoint,
+            checks,
+            &Trust::Ours(&self.material),
+        )
     }
 
     /// Writes a configuration, which the report will show.

@@ -6,7 +6,6 @@ pub mod emulator;
 pub mod gateway;
 pub mod ground;
 pub mod lambda;
-pub mod material;
 pub mod origin;
 pub mod peers;
 
@@ -16,6 +15,7 @@ mod tests;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use crate::checks::{Checks, Scheme};
 use crate::program::Program;
 use crate::results::Family;
 
@@ -32,23 +32,6 @@ pub struct PathKind {
     pub checks: Checks,
     /// Brings it up.
     pub start: fn(&Ground, Checks) -> Result<Stand, Failure>,
-}
-
-/// What a path asks of a caller.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Checks {
-    pub tls: bool,
-    /// A client certificate; only with TLS.
-    pub certificate: bool,
-    pub signature: Option<Scheme>,
-}
-
-/// How requests are signed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Scheme {
-    SigV4,
-    /// With an Ed25519 key.
-    Rfc9421,
 }
 
 /// A path that is up. Its programs end when it is dropped.
@@ -80,49 +63,20 @@ impl From<anyhow::Error> for Failure {
     }
 }
 
-impl From<std::io::Error> for Failure {
-    fn from(error: std::io::Error) -> Self {
-        Self::Broken(error.into())
+impl From<Failure> for anyhow::Error {
+    fn from(failure: Failure) -> Self {
+        match failure {
+            Failure::Missing { program, install } => {
+                anyhow::anyhow!("{program} is missing: {install}")
+            }
+            Failure::Broken(error) => error,
+        }
     }
 }
 
-impl Checks {
-    pub const NONE: Self = Self {
-        tls: false,
-        certificate: false,
-        signature: None,
-    };
-    pub const TLS: Self = Self {
-        tls: true,
-        ..Self::NONE
-    };
-    pub const CERTIFICATE: Self = Self {
-        certificate: true,
-        ..Self::TLS
-    };
-
-    pub const fn and(self, scheme: Scheme) -> Self {
-        Self {
-            signature: Some(scheme),
-            ..self
-        }
-    }
-
-    /// In words, for tables.
-    pub fn words(self) -> String {
-        let words = [
-            self.tls.then_some("TLS"),
-            self.certificate.then_some("certificate"),
-            self.signature.map(|scheme| match scheme {
-                Scheme::SigV4 => "SigV4",
-                Scheme::Rfc9421 => "RFC 9421",
-            }),
-        ];
-        let words: Vec<&str> = words.into_iter().flatten().collect();
-        match words.is_empty() {
-            true => "nothing".to_owned(),
-            false => words.join(" + "),
-        }
+impl From<std::io::Error> for Failure {
+    fn from(error: std::io::Error) -> Self {
+        Self::Broken(error.into())
     }
 }
 

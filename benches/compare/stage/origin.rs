@@ -63,8 +63,71 @@ pub fn start(
     let address = free_address()?;
     let scratch = home.join(name);
     fs::create_dir_all(&scratch)?;
-    let configuration = format!(
-        "{user}worker_processes 1;
+    let configuration = configuration(&Private {
+        user: if nix::unistd::geteuid().is_root() {
+            // A worker of nobody's could not write what is uploaded.
+            "user root;\n"
+        } else {
+            ""
+        },
+        workers: "1",
+        address,
+        scratch: &scratch.display().to_string(),
+        root: &home.join("html").display().to_string(),
+        takes_uploads: true,
+    });
+    let file = scratch.join("nginx.conf");
+    fs::write(&file, &configuration)?;
+    let words = ["-e", "stderr", "-c", &file.display().to_string()].map(str::to_owned);
+    let program = Program::start(&Launch {
+        name,
+        program: &nginx,
+        words: words.into(),
+        environment: Vec::new(),
+        directory: &scratch,
+        cores,
+        ready: address,
+    })?;
+    Ok((program, address, configuration))
+}
+
+/// What a configuration of the private server depends on.
+pub struct Private<'a> {
+    /// A directive with its line end, or nothing.
+    pub user: &'a str,
+    pub workers: &'a str,
+    pub address: SocketAddr,
+    /// The directory for what it writes.
+    pub scratch: &'a str,
+    /// That of the files.
+    pub root: &'a str,
+    pub takes_uploads: bool,
+}
+
+/// The private server's configuration.
+pub fn configuration(private: &Private<'_>) -> String {
+    let Private {
+        user,
+        workers,
+        address,
+        scratch: d,
+        root,
+        takes_uploads,
+    } = private;
+    let upload = match takes_uploads {
+        false => String::new(),
+        true => format!(
+            "        location /upload {{
+            dav_methods PUT;
+            create_full_put_path on;
+            root {d};
+            client_max_body_size 2g;
+        }}
+"
+        ),
+    };
+    format!(
+        "{user}worker_processes {workers};
 daemon off;
 pid {d}/nginx.pid;
 error_log stderr warn;
@@ -86,37 +149,10 @@ http {{
     server {{
         listen {address} backlog=4096;
         root {root};
-        location /upload {{
-            dav_methods PUT;
-            create_full_put_path on;
-            root {d};
-            client_max_body_size 2g;
-        }}
-    }}
+{upload}    }}
 }}
-",
-        user = if nix::unistd::geteuid().is_root() {
-            // A worker of nobody's could not write what is uploaded.
-            "user root;\n"
-        } else {
-            ""
-        },
-        d = scratch.display(),
-        root = home.join("html").display(),
-    );
-    let file = scratch.join("nginx.conf");
-    fs::write(&file, &configuration)?;
-    let words = ["-e", "stderr", "-c", &file.display().to_string()].map(str::to_owned);
-    let program = Program::start(&Launch {
-        name,
-        program: &nginx,
-        words: words.into(),
-        environment: Vec::new(),
-        directory: &scratch,
-        cores,
-        ready: address,
-    })?;
-    Ok((program, address, configuration))
+"
+    )
 }
 
 /// An nginx of its own, spoken to without anything before it.

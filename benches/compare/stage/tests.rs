@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::load::{Asked, Caller, Outcome};
+use crate::load::{Asked, Outcome};
 
 use super::origin::FILES;
 use super::{ALL, Checks, Failure, Ground, PathKind};
@@ -30,7 +30,7 @@ fn every_path_serves_whom_it_should_and_nobody_else() {
 fn try_out(ground: &Ground, path: &PathKind, address: std::net::SocketAddr) {
     let name = path.name;
     let ask = |checks: Checks, at: usize, connections| -> Outcome {
-        let caller = Caller::new(ground, address, checks).expect("a caller");
+        let caller = ground.caller(address, checks).expect("a caller");
         let (target, bytes) = FILES[at];
         let asked = Asked { target, bytes };
         caller.closed(asked, connections, Duration::from_millis(200))

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 
 pub struct Recorder {
     pub address: SocketAddr,
+    /// The connection that has sent something last is the last.
     seen: Arc<Mutex<Vec<Bytes>>>,
 }
 
@@ -28,8 +29,8 @@ impl Recorder {
         std::thread::spawn(move || {
             for stream in listener.incoming().map_while(Result::ok) {
                 let bytes = Arc::new(Mutex::new(Vec::new()));
-                all.lock().expect("no panic").push(bytes.clone());
-                std::thread::spawn(move || serve(stream, &bytes, answer));
+                let all = all.clone();
+                std::thread::spawn(move || serve(stream, &bytes, &all, answer));
             }
         });
         Self { address, seen }
@@ -73,13 +74,17 @@ impl Recorder {
     }
 }
 
-fn serve(mut stream: TcpStream, bytes: &Mutex<Vec<u8>>, answer: &[u8]) {
+fn serve(mut stream: TcpStream, bytes: &Bytes, all: &Mutex<Vec<Bytes>>, answer: &[u8]) {
     let mut scratch = [0; 65536];
     loop {
         let length = match stream.read(&mut scratch) {
             Ok(0) | Err(_) => return,
             Ok(length) => length,
         };
+        let mut order = all.lock().expect("no panic");
+        order.retain(|one| !Arc::ptr_eq(one, bytes));
+        order.push(bytes.clone());
+        drop(order);
         let whole = {
             let mut bytes = bytes.lock().expect("no panic");
             bytes.extend_from_slice(&scratch[..length]);

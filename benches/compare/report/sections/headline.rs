@@ -12,6 +12,7 @@ pub fn sentences(run: &Run) -> Vec<String> {
     let answers = [
         answer(run),
         by_file(run),
+        on_aws(run),
         with_the_same_checks(run),
         costs::sentence(run),
     ];
@@ -47,13 +48,36 @@ fn answer(run: &Run) -> Option<String> {
         ));
     };
     Some(format!(
-        "Behind {}, nginx serves {} of what HAProxy in front of it does ({} of {} requests a second \
+        "Behind {}, nginx serves {} of what {} in front of it does ({} of {} requests a second \
          of {file}); API Gateway’s HTTP proxy served {} of a load balancer in 2017.",
         path.label,
         percent(ours / balancer),
+        if families::is_on_aws(run) {
+            "the ALB"
+        } else {
+            "HAProxy"
+        },
         number(ours),
         number(balancer),
         percent(PUBLISHED)
+    ))
+}
+
+/// API Gateway’s own share, where it is measured.
+fn on_aws(run: &Run) -> Option<String> {
+    let (file, _) = *families::files(run).first()?;
+    let balancer = families::served(run, BALANCER, file)?;
+    let apis = run.paths.iter().filter(|path| path.family == Family::Aws);
+    let shares = apis.filter_map(|path| {
+        let share = families::closed(path, file)?.rate_served() / balancer;
+        share
+            .is_finite()
+            .then(|| format!("{} {}", path.label, percent(share)))
+    });
+    let shares: Vec<String> = shares.collect();
+    let shares = (!shares.is_empty()).then(|| shares.join("; "))?;
+    Some(format!(
+        "API Gateway in this run, beside the ALB: {shares}."
     ))
 }
 

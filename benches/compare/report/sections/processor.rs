@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::report::document::{Block, Cell, Section, Table};
 use crate::report::families;
 use crate::report::svg::{Stack, StackChart};
-use crate::report::text::{bytes, number};
+use crate::report::text::{bytes, number, percent};
 use crate::results::{Loop, PathResult, Round, Run};
 
 /// The generator's component.
@@ -22,6 +22,11 @@ pub fn section(run: &Run) -> Section {
     if components(run.paths.iter()).is_empty() {
         return section;
     }
+    if families::is_on_aws(run) {
+        section.words(UNSEEN);
+        section.titled("Of the load alone", load_table(run, file));
+        return section;
+    }
     section.words(
         "Processor time of user and system by component, in microseconds a served request, in the \
          closed loop: the median of the rounds. The load is drawn pale and not in the sum.",
@@ -35,6 +40,27 @@ pub fn section(run: &Run) -> Section {
     section.fold("Processor time as numbers, in µs a request", tables(run));
     section.titled("The most memory", memory_table(run));
     section
+}
+
+const UNSEEN: &str = "What the parts of a path take on AWS cannot be seen from the load box. The load \
+    itself has one thread; where it comes near 100 %, the figures are the load’s.";
+
+/// How much of its processor the load has used in the closed loop, the median of the rounds.
+fn load_table(run: &Run, file: &str) -> Table {
+    let head = ["Path", "µs a request", "Of a processor"];
+    let mut table = Table::new(1, &head);
+    for path in &run.paths {
+        let measured = families::closed(path, file);
+        if let Some((measured, load)) = measured.and_then(|one| Some((one, one.cpu(LOAD)?))) {
+            let share = load * measured.rate_served() / 1e6;
+            table.row([
+                families::label(path).into(),
+                number(load).into(),
+                Cell::from(percent(share)),
+            ]);
+        }
+    }
+    table
 }
 
 /// What stands in front first, what stands behind all of them next, the load last.

@@ -234,6 +234,38 @@ fn a_run_of_nothing_and_one_that_served_nothing_have_a_page() {
 }
 
 #[test]
+fn a_run_on_aws_tells_its_apis_and_nothing_that_cannot_be_seen() {
+    let mut run = fixture::run();
+    run.gateway_cores = Some(2.0);
+    let api = run.paths.iter_mut().find(|path| path.name == "sam-local");
+    let api = api.expect("it is there");
+    api.family = Family::Aws;
+    api.label = "REST API".to_owned();
+    let loops = |path: &mut crate::results::PathResult| {
+        for measured in path.closed.iter_mut().chain(&mut path.open) {
+            for round in &mut measured.rounds {
+                round.cpu.retain(|component, _| component == "load");
+                round.memory.clear();
+            }
+        }
+    };
+    run.paths.iter_mut().for_each(loops);
+    let (_directory, read) = written(&run);
+    let report = read("report.md");
+    for part in [
+        "of what the ALB in front of it does",
+        "API Gateway in this run, beside the ALB: REST API 0.1\u{a0}%.",
+        "bore here on 2 vCPUs, shared out, 12,057 requests a second, on each vCPU",
+        "### Of the load alone",
+    ] {
+        assert!(report.contains(part), "{part} is not in {report}");
+    }
+    for part in ["The most memory", "HAProxy in front", "A vCPU of EC2"] {
+        assert!(!report.contains(part), "{part} is in {report}");
+    }
+}
+
+#[test]
 fn two_runs_are_laid_beside_one_another() {
     let (before, mut after) = (fixture::run(), fixture::run());
     for round in &mut after.paths[6].closed[0].rounds {

@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::bail;
 
-use crate::load::{Asked, Caller};
+use crate::load::Asked;
 use crate::program::{Cores, Launch, Program};
 
 use super::origin::FILES;
@@ -69,7 +69,7 @@ fn start(ground: &Ground, peer: &Peer<'_>) -> Result<Stand, Failure> {
 }
 
 fn wait_until_it_serves(ground: &Ground, peer: &Peer<'_>, program: &Program) -> anyhow::Result<()> {
-    let caller = Caller::new(ground, peer.address, peer.checks)?;
+    let caller = ground.caller(peer.address, peer.checks)?;
     let (target, bytes) = FILES[0];
     let deadline = Instant::now() + PATIENCE;
     loop {

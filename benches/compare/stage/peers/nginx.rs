@@ -4,8 +4,8 @@
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
+use crate::material::{KEY_ID, REGION, SERVICE};
 use crate::program::free_address;
-use crate::stage::material::{KEY_ID, REGION, SECRET, SERVICE};
 
 use super::{Checks, Failure, Ground, INSTALL, Peer, Stand, find, name, start as start_peer};
 
@@ -31,11 +31,12 @@ pub fn start_njs(ground: &Ground, checks: Checks) -> Result<Stand, Failure> {
     let nginx = find("nginx of Debian", &["/usr/sbin/nginx".into()], INSTALL)?;
     find("nginx's JavaScript", &[MODULE.into()], INSTALL)?;
     ground.write("sigv4.js", SCRIPT)?;
+    let secret = ground.material.read("secret")?;
     let credentials = format!(
         "export default {{
     region: '{REGION}',
     service: '{SERVICE}',
-    secrets: {{ {KEY_ID}: '{SECRET}' }},
+    secrets: {{ {KEY_ID}: '{secret}' }},
 }};
 "
     );

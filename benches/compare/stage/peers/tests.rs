@@ -12,8 +12,8 @@ use countersign::credential::Secret;
 use countersign::signature::{SigningRequest, sign};
 use rustls::{ClientConfig, ClientConnection, StreamOwned};
 
-use crate::load::tls;
-use crate::stage::material::{HOST, KEY_ID, REGION, SECRET, SERVICE};
+use crate::load::{Trust, tls};
+use crate::material::{HOST, KEY_ID, REGION, SERVICE};
 use crate::stage::{Checks, Failure, Ground, Scheme};
 
 use super::nginx;
@@ -27,7 +27,8 @@ struct Call {
     /// What was signed instead of the target.
     signed_target: Option<&'static str>,
     id: &'static str,
-    secret: &'static str,
+    /// In the place of the caller's own.
+    secret: Option<&'static str>,
     region: &'static str,
     /// In seconds.
     age: i64,
@@ -42,7 +43,7 @@ const GOOD: Call = Call {
     body: "",
     signed_target: None,
     id: KEY_ID,
-    secret: SECRET,
+    secret: None,
     region: REGION,
     age: 0,
     spoil: |line| line,
@@ -69,7 +70,7 @@ const CALLS: [(&str, u16, Call); 22] = [
     ("another method", 403, Call { method: "OPTIONS", ..GOOD }),
     ("another host", 403, Call { host: "elsewhere", ..GOOD }),
     ("an unknown key", 403, Call { id: "toString", ..GOOD }),
-    ("another secret", 403, Call { secret: "guessed", ..GOOD }),
+    ("another secret", 403, Call { secret: Some("guessed"), ..GOOD }),
     ("another region", 403, Call { region: "eu-central-1", ..GOOD }),
     ("an hour old", 403, Call { age: 3600, ..GOOD }),
 ];
@@ -86,32 +87,33 @@ fn the_script_takes_what_is_signed_and_nothing_else() {
         }
         Err(Failure::Broken(error)) => panic!("{error:?}"),
     };
-    let config = tls(&ground.material, true).expect("the material is there");
+    let config =
+        tls(&Trust::Ours(&ground.material), Some(&ground.material)).expect("the material is there");
+    let secret = ground.material.read("secret").expect("it was made");
+    let answer = |call| answer(stand.address, &config, &request(call, &secret));
     for (what, status, call) in &CALLS {
-        assert_eq!(answer(stand.address, &config, call), *status, "{what}");
+        assert_eq!(answer(call), *status, "{what}");
     }
     let with_body = Call { body: "x", ..GOOD };
-    assert_eq!(answer(stand.address, &config, &with_body), 403, "a body");
+    assert_eq!(answer(&with_body), 403, "a body");
 }
 
-fn answer(address: SocketAddr, config: &Arc<ClientConfig>, call: &Call) -> u16 {
+fn answer(address: SocketAddr, config: &Arc<ClientConfig>, request: &str) -> u16 {
     let socket = TcpStream::connect(address).expect("nginx is there");
     let patience = Some(Duration::from_secs(30));
     socket.set_read_timeout(patience).expect("a time");
     let name = HOST.try_into().expect("a name");
     let connection = ClientConnection::new(config.clone(), name).expect("a connection");
     let mut stream = StreamOwned::new(connection, socket);
-    stream
-        .write_all(request(call).as_bytes())
-        .expect("it is taken");
+    stream.write_all(request.as_bytes()).expect("it is taken");
     let mut status = [0; 12];
     stream.read_exact(&mut status).expect("an answer");
     let status = std::str::from_utf8(&status).expect("a status line");
     status["HTTP/1.1 ".len()..].parse().expect("a status")
 }
 
-fn request(call: &Call) -> String {
-    let secret = Secret::new(call.secret.to_owned());
+fn request(call: &Call, own: &str) -> String {
+    let secret = Secret::new(call.secret.unwrap_or(own).to_owned());
     let signed = sign(&SigningRequest {
         algorithm: SigV4Algorithm::Hmac,
         method: "GET",

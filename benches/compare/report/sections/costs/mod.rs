@@ -30,8 +30,8 @@ pub fn section(run: &Run) -> Section {
     let Some(instance) = prices.instances.first() else {
         return section;
     };
-    section.words(assumptions(&prices, path, &measured, instance));
-    section.words(CAUTION);
+    section.words(assumptions(run, &prices, path, &measured));
+    section.words(caution(run));
     let title = format!("Dollars a month, {} or an API", instance.name);
     section.figure(title, chart(&prices, &measured, instance));
     let title = "From so many requests a month on, the gateway costs no more";
@@ -46,9 +46,19 @@ pub fn section(run: &Run) -> Section {
     section
 }
 
-const CAUTION: &str = "A vCPU of EC2 is not a core of this machine: on x86 it is half of a core, and \
-    others are faster or slower. Measure there before you decide. Not counted: what leaves AWS, the \
-    private server, the balancer that API Gateway wants in front of a private server, and anyone’s time.";
+fn caution(run: &Run) -> String {
+    let measure = match families::is_on_aws(run) {
+        true => "Other machines are faster or slower than those that were measured. ",
+        false => {
+            "A vCPU of EC2 is not a core of this machine: on x86 it is half of a core, and others are \
+             faster or slower. Measure there before you decide. "
+        }
+    };
+    format!(
+        "{measure}Not counted: what leaves AWS, the private server, the balancer that API Gateway \
+         wants in front of a private server, and anyone’s time."
+    )
+}
 
 /// From when on the gateway is cheaper, for the headline.
 pub fn sentence(run: &Run) -> Option<String> {
@@ -69,7 +79,8 @@ pub fn sentence(run: &Run) -> Option<String> {
 fn measured(run: &Run) -> Option<(&PathResult, Measured)> {
     let path = families::checked(run)?;
     let (file, size) = *families::files(run).first()?;
-    let rate_a_core = families::closed(path, file)?.rate_served();
+    let cores = run.gateway_cores.unwrap_or(1.0);
+    let rate_a_core = families::closed(path, file)?.rate_served() / cores;
     let measured = Measured {
         rate_a_core,
         utilisation: UTILISATION,
@@ -87,20 +98,21 @@ fn on(instance: &Instance, at_least: f64) -> Service {
     }
 }
 
-fn assumptions(
-    prices: &Prices,
-    path: &PathResult,
-    measured: &Measured,
-    instance: &Instance,
-) -> String {
+fn assumptions(run: &Run, prices: &Prices, path: &PathResult, measured: &Measured) -> String {
+    let Some(instance) = prices.instances.first() else {
+        return String::new();
+    };
+    let on = run.gateway_cores.map_or("one core".to_owned(), |cores| {
+        format!("{} vCPUs, shared out", number(cores))
+    });
     let unverified = if instance.verified {
         ""
     } else {
         " (a price not verified)"
     };
     format!(
-        "List prices of {} as of {}, without free tiers. The gateway bears what “{}” bore here on one \
-         core, {} requests a second, on each vCPU; {} % of that on average, as peaks need the rest. A \
+        "List prices of {} as of {}, without free tiers. The gateway bears what “{}” bore here on \
+         {on}, {} requests a second, on each vCPU; {} % of that on average, as peaks need the rest. A \
          request and its answer are {}; {} come over a connection, which stays {} s. Machine: {}, {} \
          an hour{unverified}; with two or more, in front of them a Network Load Balancer that passes \
          TLS through.",

@@ -16,13 +16,12 @@ pub const HOST: &str = "localhost";
 pub const URI: &str = "spiffe://bench/billing";
 
 pub const KEY_ID: &str = "CSBENCHBILLING";
-pub const SECRET: &str = "a-secret-that-only-this-bench-knows";
 pub const SIGNER_ID: &str = "CSBENCHSIGNER";
 pub const REGION: &str = "us-east-1";
 pub const SERVICE: &str = "execute-api";
 
-/// `ca.pem`, `server.pem`, `server.key`, both in `server.both`, `client.pem`, `client.key`, and the
-/// pair `signer.key`, `signer.pub` of Ed25519.
+/// `ca.pem`, `server.pem`, `server.key`, both in `server.both`, `client.pem`, `client.key`, the pair
+/// `signer.key`, `signer.pub` of Ed25519, and `secret` for SigV4.
 pub struct Material {
     directory: PathBuf,
 }
@@ -33,9 +32,7 @@ impl Material {
     /// # Errors
     /// The directory cannot be written.
     pub fn make(directory: &Path) -> anyhow::Result<Self> {
-        let material = Self {
-            directory: directory.to_owned(),
-        };
+        let material = Self::open(directory);
         let mut params = CertificateParams::default();
         params.distinguished_name.push(DnType::CommonName, "bench");
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -57,7 +54,18 @@ impl Material {
         let signer = KeyPair::generate_for(&PKCS_ED25519)?;
         material.write("signer.key", &signer.serialize_pem())?;
         material.write("signer.pub", &signer.public_key_pem())?;
+        let mut secret = [0; 20];
+        aws_lc_rs::rand::fill(&mut secret)?;
+        let secret: String = secret.iter().map(|byte| format!("{byte:02x}")).collect();
+        material.write("secret", &secret)?;
         Ok(material)
+    }
+
+    /// That which was made before, or elsewhere.
+    pub fn open(directory: &Path) -> Self {
+        Self {
+            directory: directory.to_owned(),
+        }
     }
 
     /// Where a file of it is.
