@@ -233,3 +233,30 @@ fn poll_once(socket: &TcpListener) -> io::Result<Option<(TcpStream, SocketAddr)>
         std::task::Poll::Pending => Ok(None),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The size of what `make` makes, which is not made.
+    fn size_of_made<T, F>(_: impl FnOnce(T) -> F) -> usize {
+        size_of::<F>()
+    }
+
+    #[test]
+    fn the_task_of_a_connection_is_small() {
+        type Begun = (
+            Acceptor,
+            TcpStream,
+            SocketAddr,
+            ListenerSnapshot,
+            Slot,
+            Arc<Lanes>,
+        );
+        let begin = |(one, socket, peer, listener, slot, lanes): Begun| async move {
+            one.begin(socket, peer, listener, slot, &lanes).await;
+        };
+        let size = size_of_made(begin);
+        assert!(size <= 2048, "{size} bytes");
+    }
+}

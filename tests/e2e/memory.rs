@@ -19,7 +19,7 @@ const PIECE: usize = 64 * 1024;
 const MOST_BYTES: u64 = 8 * 1024 * 1024;
 const IDLE: usize = 500;
 /// For each idle connection, with what the allocator and the kernel round up.
-const MOST_IDLE_BYTES: u64 = 40 * 1024;
+const MOST_IDLE_BYTES: u64 = 24 * 1024;
 
 /// An upstream that counts what it is sent and keeps nothing of it.
 struct Sink {
@@ -196,7 +196,7 @@ fn a_gibibyte_in_signed_chunks_costs_no_more_than_eight_mebibytes() {
 }
 
 #[test]
-fn a_tls_connection_that_waits_for_its_next_request_costs_no_more_than_40_kib() {
+fn a_tls_connection_that_waits_for_its_next_request_costs_no_more_than_24_kib() {
     let (directory, _, _) = stage();
     let config = listener("public", "required", "ca.pem") + ROUTES;
     let gateway = Gateway::start(directory.path(), &config);
