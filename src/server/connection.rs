@@ -63,8 +63,8 @@ pub(super) struct ShownCertificate {
     pub(super) chain: Vec<CertificateDer<'static>>,
     /// How it was judged last. A resumed session was never judged at all.
     judged: Mutex<Option<Judged>>,
-    /// What it says where only its key is vouched for; made when that is first so.
-    key_alone: OnceLock<Identity>,
+    /// What it says where only its key is vouched for; made when that is first so, which is seldom.
+    key_alone: OnceLock<Box<Identity>>,
 }
 
 /// How a certificate was judged.
@@ -294,7 +294,7 @@ impl ShownCertificate {
         match by {
             Voucher::Pin | Voucher::Authority(_) => &self.identity,
             Voucher::PinOfKey => {
-                let make = || self.identity.of_key_alone();
+                let make = || Box::new(self.identity.of_key_alone());
                 self.key_alone.get_or_init(make)
             }
         }

@@ -97,7 +97,8 @@ impl Lane {
         let reused = kept.is_some();
         let stream = match kept {
             Some(stream) => stream,
-            None => match self.dial(peer).await {
+            // In a box: most requests find a connection that was kept.
+            None => match Box::pin(self.dial(peer)).await {
                 Ok(stream) => stream,
                 Err(error) => return Err(exchange::unreached(session, request, error.into_up())),
             },

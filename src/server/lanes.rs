@@ -56,7 +56,8 @@ impl Lanes {
                 () = &mut done => Arrival::Nothing,
             };
             let left = match arrival {
-                Arrival::Plain => self.lane.serve(stream, &mut patience).await,
+                // In a box, so that a connection that waits is small.
+                Arrival::Plain => Box::pin(self.lane.serve(stream, &mut patience)).await,
                 Arrival::Other => self.serve_any(stream, closing).await,
                 Arrival::Nothing => None,
             };

@@ -20,9 +20,10 @@ use tokio::time::Instant;
 use crate::config::RequestLimits;
 use crate::names::ListenerName;
 use crate::snapshot::ListenerSnapshot;
+use crate::tls::TlsGeneration;
 
 use super::connection::Connection;
-use super::handshake;
+use super::handshake::{self, Hands};
 use super::lanes::Lanes;
 use super::slot::{Addresses, Slot};
 use super::source::{self, Source};
@@ -159,12 +160,12 @@ impl Acceptor {
         let (transport, tls, http2) = match &listener.tls {
             None => (Transport::Plain(socket), None, false),
             Some(tls) => {
-                let challenges = &self.state.challenges;
-                let hands = handshake::shake(socket, tls, challenges, deadline).await;
-                match handshake::told(&self.state, &self.name, &source, hands) {
-                    Ok(hands) => (Transport::Tls(hands.stream), Some(hands.facts), hands.http2),
-                    Err(None) => return,
-                    Err(Some(socket)) => return handshake::part(socket).await,
+                // In a box of its own, which is gone when hands were shaken: it is ten times what
+                // the rest of the connection's task takes.
+                let hands = Box::pin(self.welcome(socket, tls, &source, deadline));
+                match hands.await {
+                    Some(hands) => (Transport::Tls(hands.stream), Some(hands.facts), hands.http2),
+                    None => return,
                 }
             }
         };
@@ -180,6 +181,27 @@ impl Acceptor {
         let stream = guarded(transport, connection.clone(), limits, fd);
         let closing = self.state.closing();
         lanes.serve(&connection, stream, &closing).await;
+    }
+
+    /// Shakes hands, and tells how that ended; whoever is refused hears why. `None` when there is
+    /// nobody to serve.
+    async fn welcome(
+        &self,
+        socket: TcpStream,
+        tls: &TlsGeneration,
+        source: &Source,
+        deadline: Instant,
+    ) -> Option<Hands> {
+        let hands = handshake::shake(socket, tls, &self.state.challenges, deadline).await;
+        match handshake::told(&self.state, &self.name, source, hands) {
+            Ok(hands) => Some(hands),
+            Err(refused) => {
+                if let Some(socket) = refused {
+                    handshake::part(socket).await;
+                }
+                None
+            }
+        }
     }
 }
 
@@ -209,5 +231,32 @@ fn poll_once(socket: &TcpListener) -> io::Result<Option<(TcpStream, SocketAddr)>
     match socket.poll_accept(&mut context) {
         std::task::Poll::Ready(accepted) => accepted.map(Some),
         std::task::Poll::Pending => Ok(None),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The size of what `make` makes, which is not made.
+    fn size_of_made<T, F>(_: impl FnOnce(T) -> F) -> usize {
+        size_of::<F>()
+    }
+
+    #[test]
+    fn the_task_of_a_connection_is_small() {
+        type Begun = (
+            Acceptor,
+            TcpStream,
+            SocketAddr,
+            ListenerSnapshot,
+            Slot,
+            Arc<Lanes>,
+        );
+        let begin = |(one, socket, peer, listener, slot, lanes): Begun| async move {
+            one.begin(socket, peer, listener, slot, &lanes).await;
+        };
+        let size = size_of_made(begin);
+        assert!(size <= 2048, "{size} bytes");
     }
 }

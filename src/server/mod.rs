@@ -23,6 +23,7 @@ mod listener;
 mod listeners;
 mod manager;
 pub mod origin;
+mod outbox;
 mod outgoing;
 mod pace;
 mod proxy;

@@ -63,18 +63,18 @@ pub(super) async fn sign(
         head.remove_header(&name);
     }
     let target = head.uri.path_and_query();
-    let signed = signer
-        .sign(&OutgoingRequest {
-            method: head.method.as_str(),
-            target: target.map_or("/", |target| target.as_str()),
-            authority,
-            secure: upstream.is_secure(),
-            headers: &head.headers,
-            body_hash,
-            now: UtcTime::now(),
-        })
-        .await
-        .map_err(|why| Refusal::UpstreamNotSigned(why.0))?;
+    let outgoing = OutgoingRequest {
+        method: head.method.as_str(),
+        target: target.map_or("/", |target| target.as_str()),
+        authority,
+        secure: upstream.is_secure(),
+        headers: &head.headers,
+        body_hash,
+        now: UtcTime::now(),
+    };
+    // In a box: every request would take as much room, and few are signed.
+    let signed = Box::pin(signer.sign(&outgoing)).await;
+    let signed = signed.map_err(|why| Refusal::UpstreamNotSigned(why.0))?;
     for (name, value) in signed {
         head.insert_header(name, value)
             .map_err(|_| Refusal::UpstreamNotSigned("there are too many fields"))?;

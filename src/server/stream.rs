@@ -17,7 +17,7 @@ use pingora_core::protocols::{
     ALPN, GetProxyDigest, GetSocketDigest, GetTimingDigest, Peek, Shutdown, SocketDigest, Ssl,
     TimingDigest, UniqueID, UniqueIDType,
 };
-use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, BufWriter, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::server::TlsStream;
 
@@ -28,11 +28,10 @@ use crate::refusal::Refusal;
 use super::connection::Connection;
 use super::deadline::Deadline;
 use super::gate::{Awaited, Gate, Step};
+use super::outbox::Outbox;
 
 /// Bytes taken from the network at once.
 const READ: usize = 16 * 1024;
-/// Bytes of answers that are gathered before they are sent: a head and a small body.
-const WRITE: usize = 4 * 1024;
 /// Bytes that may wait behind a request that is being answered.
 const MAX_WAITING: usize = 64 * 1024;
 /// How long and how much is read from a caller that still sends when it has its answer.
@@ -48,7 +47,7 @@ pub(super) enum Transport {
 
 /// A guarded connection.
 pub(super) struct GuardedStream {
-    io: BufWriter<Transport>,
+    io: Outbox<Transport>,
     connection: Arc<Connection>,
     limits: RequestLimits,
     mode: Mode,
@@ -103,7 +102,7 @@ impl GuardedStream {
             .as_ref()
             .map(|tls| Arc::new(SslDigest::new("", tls.version, None, None, Vec::new())));
         Self {
-            io: BufWriter::with_capacity(WRITE, transport),
+            io: Outbox::new(transport),
             mode: match connection.http2 {
                 true => Mode::Open,
                 false => Mode::Http1(Gate::new(head)),
@@ -332,7 +331,7 @@ impl AsyncRead for GuardedStream {
     ) -> Poll<io::Result<()>> {
         // Pingora keeps back the pieces of an answer whose length is known; whoever reads has no
         // more to write now. A failure shows when it has.
-        if self.connection.sends_at_once() && !self.io.buffer().is_empty() {
+        if self.connection.sends_at_once() && !self.io.is_empty() {
             let _ = Pin::new(&mut self.io).poll_flush(context);
         }
         match self.mode {

@@ -1,4 +1,5 @@
-//! What a large upload costs in memory: the gateway holds a chunk of it, not the whole.
+//! What a large upload costs in memory: the gateway holds a chunk of it, not the whole. And what
+//! a connection costs that has nothing to do.
 
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -8,12 +9,17 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use aws_lc_rs::digest::{Context, SHA256};
 use tempfile::tempdir;
 
+use crate::certificates::{ROUTES, client, listener, stage};
+use crate::harness::client::{Client, tls};
 use crate::harness::gateway::{Gateway, ID, REGION, SERVICE};
 use crate::harness::signed::{Signed, in_chunks};
 
 const GIB: u64 = 1 << 30;
 const PIECE: usize = 64 * 1024;
 const MOST_BYTES: u64 = 8 * 1024 * 1024;
+const IDLE: usize = 500;
+/// For each idle connection, with what the allocator and the kernel round up.
+const MOST_IDLE_BYTES: u64 = 24 * 1024;
 
 /// An upstream that counts what it is sent and keeps nothing of it.
 struct Sink {
@@ -187,4 +193,22 @@ fn a_gibibyte_in_signed_chunks_costs_no_more_than_eight_mebibytes() {
         ("HTTP/1.1 200", GIB)
     );
     check_growth(&gateway, before);
+}
+
+#[test]
+fn a_tls_connection_that_waits_for_its_next_request_costs_no_more_than_24_kib() {
+    let (directory, _, _) = stage();
+    let config = listener("public", "required", "ca.pem") + ROUTES;
+    let gateway = Gateway::start(directory.path(), &config);
+    let config = tls(directory.path(), Some("billing"));
+    let idle = || -> Client {
+        let mut one = client(&gateway, "public", &config).unwrap();
+        assert_eq!(one.get("localhost", "/certified").status, 200);
+        one
+    };
+    (0..20).for_each(|_| drop(idle()));
+    let before = gateway.memory("VmRSS");
+    let all: Vec<_> = (0..IDLE).map(|_| idle()).collect();
+    let each = gateway.memory("VmRSS").saturating_sub(before) / all.len() as u64;
+    assert!(each <= MOST_IDLE_BYTES, "{each} bytes each");
 }

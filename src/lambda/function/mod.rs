@@ -259,7 +259,8 @@ impl Function {
     ) -> Result<(reqwest::Response, Option<Instant>), FunctionFailure> {
         let until = self.settings.function.timeout;
         let until = until.map(|timeout| Instant::now() + timeout);
-        let sent = self.service.send(Sent {
+        // In a box: whoever may invoke a function, which every request may, would take as much room.
+        let sent = Box::pin(self.service.send(Sent {
             target: &self.target,
             invocation_type: match self.settings.invocation {
                 Invocation::RequestResponse | Invocation::ResponseStream => "RequestResponse",
@@ -267,7 +268,7 @@ impl Function {
             },
             trace,
             event,
-        });
+        }));
         let answer = invoked::in_time(sent, until, self.settings.idle_timeout).await?;
         let answer = answer.map_err(|unsent| match unsent {
             Unsent::NotSigned(why) => FunctionFailure::NotSigned(why.0),
