@@ -148,10 +148,10 @@ impl Lane {
         written.map_err(|error| error.into_up())?;
         loop {
             let first = waiting.next_of(session, target).await?;
-            // What has come together goes out together.
-            let second = match first.is_end() {
-                true => None,
-                false => at_once(target.read_response_task()),
+            // A head goes out with what has come of its body. More pieces at once would be copied.
+            let second = match first {
+                HttpTask::Header(_, false) => at_once(target.read_response_task()),
+                _ => None,
             };
             // What came before a failure is passed on before it.
             let failed = |error: Box<Error>| HttpTask::Failed(error.into_up());
