@@ -121,6 +121,33 @@ fn every_byte_is_judged_alike_on_both_lanes() {
 }
 
 #[test]
+fn targets_that_name_another_place_are_but_paths_on_both_lanes() {
+    let directory = tempdir().unwrap();
+    let upstream = Recorder::start();
+    let gateway = Gateway::start(directory.path(), &config(&[upstream.address], "", ""));
+    for path in [
+        "//b",
+        "//u@b:1/x",
+        "/http://u@b/",
+        "/b:1",
+        "/*",
+        "/?http://b",
+        "/a//../%2f%zz",
+    ] {
+        let asked = LANES.map(|lane| {
+            upstream.forget();
+            let mut caller = Caller::of(&gateway);
+            caller.send(lane.request("GET", path));
+            let status = caller.answer("GET").status();
+            let seen = upstream.seen();
+            (status, seen.lines().next().unwrap_or_default().to_owned())
+        });
+        assert_eq!(asked[0], asked[1], "{path}");
+        assert_ne!(asked[0].0, 0, "{path}");
+    }
+}
+
+#[test]
 fn a_target_that_is_too_long_for_a_parser_is_refused_on_both_lanes() {
     let directory = tempdir().unwrap();
     let upstream = Recorder::start();
