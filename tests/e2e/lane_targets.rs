@@ -4,11 +4,13 @@
 use tempfile::tempdir;
 
 use crate::harness::gateway::Gateway;
+use crate::harness::lambda::{AWS, route};
 use crate::harness::lanes::{Caller, LANES, LaneStage, config};
 use crate::harness::nginx::free_address;
 use crate::harness::recorder::Recorder;
+use crate::harness::scripted_lambda::{STREAM, event, prelude, say, serve, whole};
 use crate::harness::scripted_target::ScriptedTarget;
-use crate::harness::wait_for;
+use crate::harness::{text, wait_for};
 
 const OK: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
 
@@ -157,5 +159,50 @@ fn after_a_reload_no_kept_connection_answers_for_another_target() {
         assert!(head.contains("/back "), "{lane:?}");
         before[at].send(OK);
         assert_eq!(caller.answer("GET").status(), 200);
+    }
+}
+
+/// Whole or streamed, with a body or without, and cut off.
+#[test]
+fn functions_answer_alike_on_both_lanes() {
+    let directory = tempdir().unwrap();
+    let lambda = serve(|function, stream| {
+        let streamed = |json: &str| [STREAM.as_bytes(), &prelude(json, "first ")].concat();
+        match function {
+            "whole" => drop(say(stream, whole("{\"statusCode\":201,\"body\":\"all\"}"))),
+            "streamed" => {
+                say(stream, streamed("{\"headers\":{\"x-a\":\"1\"}}"));
+                say(stream, event("PayloadChunk", "last"));
+                say(stream, event("InvokeComplete", "{}"));
+            }
+            _ => drop(say(stream, streamed("{}"))),
+        }
+    });
+    let mut functions = String::new();
+    for (name, invocation) in [
+        ("whole", "request_response"),
+        ("streamed", "response_stream"),
+        ("cut-off", "response_stream"),
+    ] {
+        let keys = format!("payload_format = \"2.0\"\ninvocation = \"{invocation}\"");
+        functions += &route(name, name, lambda, &keys);
+    }
+    let config = config(&[free_address()], "", "") + &functions;
+    let gateway = Gateway::start_in(directory.path(), &config, &AWS);
+    for (name, status, body, is_whole) in [
+        ("whole", 201, "all", true),
+        ("streamed", 200, "first last", true),
+        ("cut-off", 200, "first ", false),
+    ] {
+        for lane in LANES {
+            let mut caller = Caller::of(&gateway);
+            for _ in 0..1 + usize::from(is_whole) {
+                caller.send(lane.request("GET", &format!("/{name}/x")));
+                let answer = caller.answer("GET");
+                assert_eq!(answer.status(), status, "{name} {lane:?}");
+                assert_eq!(text(&answer.body), body, "{name} {lane:?}");
+                assert_eq!(answer.whole, is_whole, "{name} {lane:?}");
+            }
+        }
     }
 }
