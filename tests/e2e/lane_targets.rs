@@ -5,7 +5,7 @@ use tempfile::tempdir;
 
 use crate::harness::gateway::Gateway;
 use crate::harness::lambda::{AWS, route};
-use crate::harness::lanes::{Caller, LANES, LaneStage, config};
+use crate::harness::lanes::{Caller, LANES, Lane, LaneStage, config};
 use crate::harness::nginx::free_address;
 use crate::harness::recorder::Recorder;
 use crate::harness::scripted_lambda::{STREAM, event, prelude, say, serve, whole};
@@ -20,7 +20,7 @@ fn only_what_does_no_harm_twice_is_tried_at_the_next_target_on_both_lanes() {
     let (dead, live) = (free_address(), Recorder::start());
     let config = config(&[dead, live.address], "", "");
     let gateway = Gateway::start(directory.path(), &config);
-    let ask = |lane: crate::harness::lanes::Lane, method: &str| {
+    let ask = |lane: Lane, method: &str| {
         let mut caller = Caller::of(&gateway);
         caller.send(lane.request(method, "/x"));
         caller.answer(method).status()
