@@ -1,14 +1,18 @@
 //! Both lanes of the gateway read requests alike: sent before their turn, in pieces, and with any
 //! byte in them.
 
+use std::io::{Read as _, Write as _};
+use std::net::Shutdown;
+
 use tempfile::tempdir;
 
 use crate::harness::client::Client;
-use crate::harness::gateway::Gateway;
+use crate::harness::gateway::{Gateway, ID, REGION, SECRET, SERVICE};
 use crate::harness::lanes::{Caller, LANES, Lane, LaneStage, config};
 use crate::harness::nginx::free_address;
 use crate::harness::recorder::Recorder;
 use crate::harness::scripted_target::Caught;
+use crate::harness::signed::{Signed, in_chunks, sha256};
 
 /// Has the target answer the next request with its path; gives the path and the method.
 fn serve(stage: &LaneStage, caught: &mut Vec<Caught>) -> String {
@@ -202,4 +206,93 @@ body = "mocked"
     }
     let mut client = Client::plain(gateway.address("public"));
     assert_eq!(client.get("a", "/mock").body, b"mocked");
+}
+
+/// Pingora looks at the body of a request even where there is none; the lean lane does not.
+#[test]
+fn a_signed_body_that_is_left_out_is_missed_on_both_lanes() {
+    let directory = tempdir().unwrap();
+    let upstream = Recorder::start();
+    let signed = format!(
+        r#"
+[[consumer]]
+name = "billing"
+credentials = ["{ID}"]
+[[policy]]
+name = "signed"
+all_of = ["signature"]
+signature = {{ schemes = ["sigv4"], service = "{SERVICE}", region = "{REGION}", streaming = ["signed"] }}
+[[route]]
+path = "/signed/{{proxy+}}"
+method = "ANY"
+policy = "signed"
+integration = "upstream"
+"#
+    );
+    let config = config(&[upstream.address], "", "") + &signed;
+    let gateway = Gateway::start(directory.path(), &config);
+    let mut in_chunks = in_chunks(
+        "/signed/x",
+        b"hello",
+        5,
+        "STREAMING-AWS4-HMAC-SHA256-PAYLOAD",
+    );
+    in_chunks.body.clear();
+    let hash = sha256(b"hello");
+    let by = |method, hash| Signed::by(ID, SECRET, method, "/signed/x", &[], hash, b"");
+    for (request, status) in [
+        (by("PUT", None), 200),
+        (by("PUT", Some(&*hash)), 403),
+        (by("GET", Some(&*hash)), 403),
+        (in_chunks, 403),
+    ] {
+        for lane in LANES {
+            upstream.forget();
+            let mut request = request.clone();
+            if lane == Lane::Pingora {
+                request = request.add("te", "trailers");
+            }
+            let mut caller = Caller::of(&gateway);
+            caller.send(request.bytes());
+            let answer = caller.answer(request.method);
+            let told = String::from_utf8_lossy(&answer.body);
+            assert_eq!(answer.status(), status, "{lane:?} {request:?} {told}");
+            assert_eq!(upstream.seen().is_empty(), status != 200, "{lane:?}");
+        }
+    }
+}
+
+/// One thread serves both callers, and the first has always a request more.
+#[test]
+fn a_caller_that_never_stops_asking_does_not_keep_another_waiting() {
+    let directory = tempdir().unwrap();
+    let upstream = Recorder::start();
+    let mock = r#"
+[[route]]
+path = "/mock"
+method = "GET"
+policy = "open"
+integration = "mock"
+[[integration]]
+name = "mock"
+type = "mock"
+"#;
+    let listener = "max_requests_per_connection = 1000000";
+    let config = config(&[upstream.address], listener, "") + mock;
+    let gateway = Gateway::start(directory.path(), &config);
+    for lane in LANES {
+        let greedy = Caller::of(&gateway);
+        let (mut asks, mut reads) = (greedy.stream.try_clone().unwrap(), &greedy.stream);
+        std::thread::scope(|scope| {
+            let many = lane.request("GET", "/mock").repeat(1000);
+            scope.spawn(move || while asks.write_all(many.as_bytes()).is_ok() {});
+            scope.spawn(move || while reads.read(&mut [0; 65536]).is_ok_and(|read| read > 0) {});
+            let mut caller = Caller::of(&gateway);
+            for other in LANES.iter().cycle().take(20) {
+                caller.send(other.request("GET", "/x"));
+                assert_eq!(caller.answer("GET").status(), 200, "{lane:?} {other:?}");
+            }
+            greedy.stream.shutdown(Shutdown::Both).unwrap();
+        });
+    }
 }

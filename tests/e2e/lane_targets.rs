@@ -162,6 +162,27 @@ fn after_a_reload_no_kept_connection_answers_for_another_target() {
     }
 }
 
+/// Nobody asks for anything more: it is not the next request that finds out.
+#[test]
+fn kept_connections_that_have_come_to_their_end_are_closed() {
+    let directory = tempdir().unwrap();
+    let stage = LaneStage::start(directory.path(), "", "idle_timeout_ms = 1000");
+    for lane in LANES {
+        for target_ends in [true, false] {
+            let mut caller = stage.caller();
+            caller.send(lane.request("GET", "/x"));
+            let mut caught = stage.target.catch();
+            caught.head().unwrap();
+            caught.send(OK);
+            assert_eq!(caller.answer("GET").status(), 200);
+            if target_ends {
+                caught.end();
+            }
+            assert_eq!(caught.head(), None, "{lane:?} {target_ends}");
+        }
+    }
+}
+
 /// Whole or streamed, with a body or without, and cut off.
 #[test]
 fn functions_answer_alike_on_both_lanes() {
