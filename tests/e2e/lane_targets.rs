@@ -227,3 +227,30 @@ fn functions_answer_alike_on_both_lanes() {
         }
     }
 }
+
+/// Which takes Pingora's lane alone.
+#[test]
+fn http_1_0_gets_no_chunks_but_an_answer_that_ends_with_the_connection() {
+    let directory = tempdir().unwrap();
+    let stage = LaneStage::start(directory.path(), "", "");
+    for (answer, ends) in [
+        (
+            "Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n",
+            true,
+        ),
+        ("\r\nhello", true),
+        ("Content-Length: 5\r\n\r\nhello", false),
+    ] {
+        let mut caller = stage.caller();
+        caller.send("GET /x HTTP/1.0\r\nHost: a\r\nConnection: keep-alive\r\n\r\n");
+        let mut caught = Vec::new();
+        let (_, at, _) = stage.next(&mut caught);
+        caught[at].send(format!("HTTP/1.1 200 OK\r\n{answer}").as_bytes());
+        caught[at].end();
+        let answer = caller.answer("GET");
+        assert_eq!(text(&answer.body), "hello");
+        assert_eq!(answer.field("transfer-encoding"), None);
+        let says = if ends { "close" } else { "keep-alive" };
+        assert_eq!(answer.field("connection"), Some(says));
+    }
+}
