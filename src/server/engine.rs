@@ -42,6 +42,6 @@ pub(super) fn engine(state: &Arc<State>) -> Engine {
     let engine = engine.expect("a service that was not started has its application");
     // SAFETY: the engine is moved out of the service: it is read once, and the service, which
     // alone owned it, is neither used nor dropped afterwards. What else is in the service (its
-    // name, an empty list of listeners) is leaked, once in a process.
+    // name, an empty list of listeners) is leaked, once for each thread that serves.
     unsafe { std::ptr::read(engine) }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::header::CONTENT_TYPE;
-use http::{HeaderValue, Method, StatusCode};
+use http::{HeaderValue, Method, StatusCode, Version};
 use pingora_core::protocols::http::ServerSession;
 use pingora_core::{Error, ErrorSource, ErrorType, Result};
 use pingora_http::{RequestHeader, ResponseHeader};
@@ -122,6 +122,8 @@ pub(super) fn edit_answer(head: &mut ResponseHeader, request: &mut Request) -> R
     {
         connection.upgrade();
     }
+    // A version is that of one hop (RFC 9110 §2.5): chunks in HTTP/1.0 would be no framing at all.
+    head.set_version(Version::HTTP_11);
     headers::single_length(head)?;
     if let Some(upstream) = request.upstream() {
         headers::widen_vary(head, upstream)?;

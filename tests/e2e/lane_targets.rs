@@ -4,11 +4,13 @@
 use tempfile::tempdir;
 
 use crate::harness::gateway::Gateway;
-use crate::harness::lanes::{Caller, LANES, LaneStage, config};
+use crate::harness::lambda::{AWS, route};
+use crate::harness::lanes::{Caller, LANES, Lane, LaneStage, config};
 use crate::harness::nginx::free_address;
 use crate::harness::recorder::Recorder;
+use crate::harness::scripted_lambda::{STREAM, event, prelude, say, serve, whole};
 use crate::harness::scripted_target::ScriptedTarget;
-use crate::harness::wait_for;
+use crate::harness::{text, wait_for};
 
 const OK: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
 
@@ -18,7 +20,7 @@ fn only_what_does_no_harm_twice_is_tried_at_the_next_target_on_both_lanes() {
     let (dead, live) = (free_address(), Recorder::start());
     let config = config(&[dead, live.address], "", "");
     let gateway = Gateway::start(directory.path(), &config);
-    let ask = |lane: crate::harness::lanes::Lane, method: &str| {
+    let ask = |lane: Lane, method: &str| {
         let mut caller = Caller::of(&gateway);
         caller.send(lane.request(method, "/x"));
         caller.answer(method).status()
@@ -157,5 +159,98 @@ fn after_a_reload_no_kept_connection_answers_for_another_target() {
         assert!(head.contains("/back "), "{lane:?}");
         before[at].send(OK);
         assert_eq!(caller.answer("GET").status(), 200);
+    }
+}
+
+/// Nobody asks for anything more: it is not the next request that finds out.
+#[test]
+fn kept_connections_that_have_come_to_their_end_are_closed() {
+    let directory = tempdir().unwrap();
+    let stage = LaneStage::start(directory.path(), "", "idle_timeout_ms = 1000");
+    for lane in LANES {
+        for target_ends in [true, false] {
+            let mut caller = stage.caller();
+            caller.send(lane.request("GET", "/x"));
+            let mut caught = stage.target.catch();
+            caught.head().unwrap();
+            caught.send(OK);
+            assert_eq!(caller.answer("GET").status(), 200);
+            if target_ends {
+                caught.end();
+            }
+            assert_eq!(caught.head(), None, "{lane:?} {target_ends}");
+        }
+    }
+}
+
+/// Whole or streamed, with a body or without, and cut off.
+#[test]
+fn functions_answer_alike_on_both_lanes() {
+    let directory = tempdir().unwrap();
+    let lambda = serve(|function, stream| {
+        let streamed = |json: &str| [STREAM.as_bytes(), &prelude(json, "first ")].concat();
+        match function {
+            "whole" => drop(say(stream, whole("{\"statusCode\":201,\"body\":\"all\"}"))),
+            "streamed" => {
+                say(stream, streamed("{\"headers\":{\"x-a\":\"1\"}}"));
+                say(stream, event("PayloadChunk", "last"));
+                say(stream, event("InvokeComplete", "{}"));
+            }
+            _ => drop(say(stream, streamed("{}"))),
+        }
+    });
+    let mut functions = String::new();
+    for (name, invocation) in [
+        ("whole", "request_response"),
+        ("streamed", "response_stream"),
+        ("cut-off", "response_stream"),
+    ] {
+        let keys = format!("payload_format = \"2.0\"\ninvocation = \"{invocation}\"");
+        functions += &route(name, name, lambda, &keys);
+    }
+    let config = config(&[free_address()], "", "") + &functions;
+    let gateway = Gateway::start_in(directory.path(), &config, &AWS);
+    for (name, status, body, is_whole) in [
+        ("whole", 201, "all", true),
+        ("streamed", 200, "first last", true),
+        ("cut-off", 200, "first ", false),
+    ] {
+        for lane in LANES {
+            let mut caller = Caller::of(&gateway);
+            for _ in 0..1 + usize::from(is_whole) {
+                caller.send(lane.request("GET", &format!("/{name}/x")));
+                let answer = caller.answer("GET");
+                assert_eq!(answer.status(), status, "{name} {lane:?}");
+                assert_eq!(text(&answer.body), body, "{name} {lane:?}");
+                assert_eq!(answer.whole, is_whole, "{name} {lane:?}");
+            }
+        }
+    }
+}
+
+/// Which takes Pingora's lane alone.
+#[test]
+fn http_1_0_gets_no_chunks_but_an_answer_that_ends_with_the_connection() {
+    let directory = tempdir().unwrap();
+    let stage = LaneStage::start(directory.path(), "", "");
+    for (answer, ends) in [
+        (
+            "Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n",
+            true,
+        ),
+        ("\r\nhello", true),
+        ("Content-Length: 5\r\n\r\nhello", false),
+    ] {
+        let mut caller = stage.caller();
+        caller.send("GET /x HTTP/1.0\r\nHost: a\r\nConnection: keep-alive\r\n\r\n");
+        let mut caught = Vec::new();
+        let (_, at, _) = stage.next(&mut caught);
+        caught[at].send(format!("HTTP/1.1 200 OK\r\n{answer}").as_bytes());
+        caught[at].end();
+        let answer = caller.answer("GET");
+        assert_eq!(text(&answer.body), "hello");
+        assert_eq!(answer.field("transfer-encoding"), None);
+        let says = if ends { "close" } else { "keep-alive" };
+        assert_eq!(answer.field("connection"), Some(says));
     }
 }

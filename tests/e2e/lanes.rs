@@ -78,6 +78,7 @@ fn exchange(stage: &LaneStage, lane: Lane, number: usize) -> Shown {
     let mut answer = caller.answer(case.method);
     let head = answer.head.to_ascii_lowercase();
     assert!(head.matches("content-length:").count() < 2, "{head}");
+    assert!(head.starts_with("http/1.1 "), "{head}");
     let is_closing = !answer.whole || answer.field("connection") == Some("close");
     if is_closing {
         assert!(caller.is_closed(), "{} {lane:?}", case.name);

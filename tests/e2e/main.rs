@@ -29,6 +29,7 @@ mod headers;
 mod hellos;
 mod http2;
 mod lane_callers;
+mod lane_requests;
 mod lane_targets;
 mod lanes;
 mod lifecycle;

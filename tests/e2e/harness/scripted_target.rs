@@ -94,6 +94,11 @@ impl Caught {
         let _ = self.stream.write_all(bytes);
     }
 
+    /// Sends no more.
+    pub fn end(&mut self) {
+        let _ = self.stream.shutdown(Shutdown::Write);
+    }
+
     pub fn close(&mut self) {
         let _ = self.stream.shutdown(Shutdown::Both);
     }
