@@ -117,10 +117,9 @@ pub(super) async fn edit(
 /// The upstream has answered: makes of its head what the caller is sent.
 pub(super) fn edit_answer(head: &mut ResponseHeader, request: &mut Request) -> Result<()> {
     request.upstream_answered();
-    if head.status == StatusCode::SWITCHING_PROTOCOLS
-        && let Some(connection) = &request.connection
-    {
-        connection.upgrade();
+    match (head.status, &request.connection) {
+        (StatusCode::SWITCHING_PROTOCOLS, Some(connection)) => connection.upgrade(),
+        _ => headers::strip_hop(head),
     }
     // A version is that of one hop (RFC 9110 §2.5): chunks in HTTP/1.0 would be no framing at all.
     head.set_version(Version::HTTP_11);

@@ -5,7 +5,8 @@
 use std::net::SocketAddr;
 
 use http::header::{
-    AUTHORIZATION, CONTENT_ENCODING, CONTENT_LENGTH, COOKIE, EXPECT, HOST, TRANSFER_ENCODING, VARY,
+    AUTHORIZATION, CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, COOKIE, EXPECT, HOST,
+    TRANSFER_ENCODING, VARY,
 };
 use http::{HeaderName, HeaderValue, Uri};
 use ipnet::IpNet;
@@ -39,6 +40,9 @@ const OF_CHUNKS: [&str; 3] = [
     "x-amz-decoded-content-length",
     "x-amz-trailer",
 ];
+
+/// What nobody needs to name to be for the next hop alone; `close` and the like name nothing.
+const OF_THE_HOP: [&str; 2] = ["keep-alive", "proxy-connection"];
 
 /// What is known of a request that is passed on.
 pub(super) struct Passenger<'a> {
@@ -338,6 +342,19 @@ pub(super) fn single_length(head: &mut ResponseHeader) -> pingora_core::Result<(
     head.insert_header(CONTENT_LENGTH, one)
 }
 
+/// Takes away what an answer says to the gateway alone (RFC 9110 §7.6.1). How its body is framed stays:
+/// by that it is framed anew.
+pub(super) fn strip_hop(head: &mut ResponseHeader) {
+    let lines = head.headers.get_all(CONNECTION).iter();
+    let named = lines.flat_map(|line| line.as_bytes().split(|byte| *byte == b','));
+    let named = named.filter_map(|name| HeaderName::from_bytes(name.trim_ascii()).ok());
+    let framing = [CONTENT_LENGTH, TRANSFER_ENCODING];
+    let named: Vec<HeaderName> = named.filter(|name| !framing.contains(name)).collect();
+    for name in named.iter().map(HeaderName::as_str).chain(OF_THE_HOP) {
+        head.remove_header(name);
+    }
+}
+
 /// An answer that varies by what callers cannot send is good for nobody else (RFC 9440 §2.4).
 pub(super) fn widen_vary(
     head: &mut ResponseHeader,
@@ -374,4 +391,31 @@ pub(super) fn authority_of(head: &RequestHeader) -> &str {
     let host = || head.headers.get(HOST)?.to_str().ok();
     let authority = head.uri.authority().map(|authority| authority.as_str());
     authority.or_else(host).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answers_fields_for_the_gateway_alone_go_no_further() {
+        let mut head = ResponseHeader::build(200, None).expect("a status");
+        for (name, value) in [
+            ("Connection", "keep-alive, X-Own , content-length"),
+            ("Connection", "Upgrade"),
+            ("Keep-Alive", "timeout=9"),
+            ("Proxy-Connection", "close"),
+            ("X-Own", "1"),
+            ("Upgrade", "h2c"),
+            ("Content-Length", "5"),
+            ("X-A", "1"),
+        ] {
+            head.append_header(name, value).expect("a field");
+        }
+        strip_hop(&mut head);
+        head.remove_header(&CONNECTION);
+        let mut left: Vec<&str> = head.headers.keys().map(HeaderName::as_str).collect();
+        left.sort_unstable();
+        assert_eq!(left, ["content-length", "x-a"]);
+    }
 }

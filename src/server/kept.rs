@@ -13,8 +13,8 @@ use pingora_core::protocols::l4::socket::SocketAddr;
 use pingora_core::upstreams::peer::{HttpPeer, Peer as _};
 use tokio::io::{AsyncRead as _, ReadBuf};
 
-/// Connections that are kept, over all targets.
-const MOST: usize = 512;
+/// Connections that a lane keeps, over all targets.
+pub(super) const MOST: usize = 512;
 /// How often those that have come to their end are looked for.
 const SWEEP: Duration = Duration::from_secs(1);
 
