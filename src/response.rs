@@ -10,7 +10,7 @@ use crate::names::RequestId;
 use crate::refusal::{Challenge, Refusal};
 
 /// The field that carries a request's id, to the upstream and back to the caller.
-pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+pub const REQUEST_ID: &str = "x-request-id";
 
 const ACCEPT_SIGNATURE: HeaderName = HeaderName::from_static("accept-signature");
 const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");

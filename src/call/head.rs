@@ -89,15 +89,16 @@ fn end_of_head(bytes: &[u8], seen: usize) -> Result<Option<usize>, Malformed> {
         return Err(Malformed("request does not start with a method"));
     }
     let from = seen.saturating_sub(3);
-    for (at, byte) in bytes.iter().enumerate().skip(from) {
-        match byte {
-            b'\n' if at == 0 || bytes[at - 1] != b'\r' => {
-                return Err(Malformed("line ends in a bare LF"));
-            }
-            b'\n' if at >= 3 && bytes[at - 2] == b'\n' => return Ok(Some(at + 1)),
+    for at in memchr::memchr2_iter(b'\r', b'\n', &bytes[from..]).map(|at| from + at) {
+        match bytes[at] {
             b'\r' if bytes.get(at + 1).is_some_and(|next| *next != b'\n') => {
                 return Err(Malformed("CR without LF"));
             }
+            b'\r' => {}
+            _ if at == 0 || bytes[at - 1] != b'\r' => {
+                return Err(Malformed("line ends in a bare LF"));
+            }
+            _ if at >= 3 && bytes[at - 2] == b'\n' => return Ok(Some(at + 1)),
             _ => {}
         }
     }
@@ -111,7 +112,7 @@ impl<'a> Iterator for Lines<'a> {
     type Item = &'a [u8];
 
     fn next(&mut self) -> Option<&'a [u8]> {
-        let end = self.0.iter().position(|byte| *byte == b'\r')?;
+        let end = memchr::memchr(b'\r', self.0)?;
         let line = &self.0[..end];
         self.0 = self.0.get(end + 2..).unwrap_or_default();
         Some(line)
@@ -154,15 +155,17 @@ struct Fields {
 
 impl Fields {
     fn take(&mut self, line: &[u8]) -> Result<(), Malformed> {
-        let colon = line.iter().position(|byte| *byte == b':');
+        let colon = memchr::memchr(b':', line);
         let (name, value) = match colon {
             Some(at) => (&line[..at], line[at + 1..].trim_ascii()),
             None => return Err(Malformed("header line has no colon")),
         };
-        if name.is_empty() || !name.iter().all(|byte| is_name_byte(*byte)) {
+        if name.is_empty() || !name.iter().all(|byte| NAME_BYTES[usize::from(*byte)]) {
             return Err(Malformed("header name is no token"));
         }
-        if !value.iter().all(|byte| framing::is_field_byte(*byte)) {
+        // Over all of them, without a look for the first: many at once.
+        let is_good = |good, byte: &u8| good & framing::is_field_byte(*byte);
+        if !value.iter().fold(true, is_good) {
             return Err(Malformed("header value holds a control character"));
         }
         if name.eq_ignore_ascii_case(b"host") {
@@ -225,9 +228,21 @@ fn speaks_of_more(name: &[u8], value: &[u8]) -> bool {
 
 /// RFC 9110 §5.6.2 `tchar`, but no underscore: servers that map names to variables read
 /// `a_b` and `a-b` as one, so a copy in that spelling could stand in for ours.
-fn is_name_byte(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^`|~".contains(&byte)
-}
+const NAME_BYTES: [bool; 256] = {
+    let mut bytes = [false; 256];
+    let mut byte = 0;
+    while byte < 128 {
+        bytes[byte] = (byte as u8).is_ascii_alphanumeric();
+        byte += 1;
+    }
+    let others = b"!#$%&'*+-.^`|~";
+    let mut at = 0;
+    while at < others.len() {
+        bytes[others[at] as usize] = true;
+        at += 1;
+    }
+    bytes
+};
 
 #[cfg(test)]
 mod tests {

@@ -26,6 +26,15 @@ impl Deadline {
         self.at = None;
     }
 
+    /// Waits until the deadline has passed.
+    pub(super) async fn passed(&mut self) {
+        std::future::poll_fn(|context| match self.has_passed(context) {
+            true => Poll::Ready(()),
+            false => Poll::Pending,
+        })
+        .await;
+    }
+
     /// Whether the deadline has passed; if not, the task is woken when it does.
     pub(super) fn has_passed(&mut self, context: &mut Context<'_>) -> bool {
         let Some(at) = self.at else {

@@ -122,6 +122,7 @@ pub(super) fn edit_answer(head: &mut ResponseHeader, request: &mut Request) -> R
     {
         connection.upgrade();
     }
+    headers::single_length(head)?;
     if let Some(upstream) = request.upstream() {
         headers::widen_vary(head, upstream)?;
     }

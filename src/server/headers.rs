@@ -25,11 +25,12 @@ use crate::snapshot::Snapshot;
 use super::connection::{Connection, ShownCertificate};
 use super::request::Request;
 
-const CONSUMER: HeaderName = HeaderName::from_static("x-consumer");
-const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
-const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
-const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
-const FORWARDED_PORT: HeaderName = HeaderName::from_static("x-forwarded-port");
+// As texts, of which Pingora makes no copies.
+const CONSUMER: &str = "x-consumer";
+const FORWARDED_FOR: &str = "x-forwarded-for";
+const FORWARDED_PROTO: &str = "x-forwarded-proto";
+const FORWARDED_HOST: &str = "x-forwarded-host";
+const FORWARDED_PORT: &str = "x-forwarded-port";
 const SECURITY_TOKEN: HeaderName = HeaderName::from_static("x-amz-security-token");
 
 /// What describes AWS's chunks and no body.
@@ -256,16 +257,16 @@ struct Chain {
 
 impl Chain {
     fn of(head: &RequestHeader) -> Self {
-        let joined = |name: &HeaderName| {
+        let joined = |name: &str| {
             let all = head.headers.get_all(name).iter();
             let all: Vec<&str> = all.filter_map(|value| value.to_str().ok()).collect();
             (!all.is_empty()).then(|| all.join(", "))
         };
         Self {
-            addresses: joined(&FORWARDED_FOR),
-            proto: joined(&FORWARDED_PROTO),
-            host: joined(&FORWARDED_HOST),
-            port: joined(&FORWARDED_PORT).and_then(|port| port.parse().ok()),
+            addresses: joined(FORWARDED_FOR),
+            proto: joined(FORWARDED_PROTO),
+            host: joined(FORWARDED_HOST),
+            port: joined(FORWARDED_PORT).and_then(|port| port.parse().ok()),
         }
     }
 }
@@ -315,6 +316,26 @@ pub(super) fn of_certificate(
     };
     let fields = headers.fields(told);
     fields.map_err(|why| Refusal::CertificateHeadersTooLarge(why.0))
+}
+
+/// Says the length of an answer once, which its target may have said twice: whoever reads the first
+/// of them, or the last, or the list, must not read another answer than the next one (RFC 9110 §8.6).
+/// That they are equal Pingora has seen to.
+///
+/// # Errors
+/// As [`edit`].
+pub(super) fn single_length(head: &mut ResponseHeader) -> pingora_core::Result<()> {
+    let mut lengths = head.headers.get_all(CONTENT_LENGTH).iter();
+    let Some(first) = lengths.next() else {
+        return Ok(());
+    };
+    let mut listed = first.as_bytes().splitn(2, |byte| *byte == b',');
+    let one = listed.next().unwrap_or_default().trim_ascii();
+    if lengths.next().is_none() && listed.next().is_none() {
+        return Ok(());
+    }
+    let one = HeaderValue::from_bytes(one).or_err(InternalError, "a length is no value")?;
+    head.insert_header(CONTENT_LENGTH, one)
 }
 
 /// An answer that varies by what callers cannot send is good for nobody else (RFC 9440 §2.4).

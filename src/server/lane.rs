@@ -6,7 +6,7 @@
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use http::header::{CONNECTION, CONTENT_LENGTH, TRANSFER_ENCODING};
 use http::{Method, StatusCode, Version};
@@ -18,6 +18,7 @@ use pingora_core::upstreams::peer::HttpPeer;
 use pingora_core::{Error, ErrorType, Result};
 use pingora_http::ResponseHeader;
 
+use super::deadline::Deadline;
 use super::exchange;
 use super::kept::Kept;
 use super::request::Request;
@@ -43,14 +44,14 @@ impl Lane {
         }
     }
 
-    /// Serves the request that has arrived.
-    pub(super) async fn serve(&self, stream: Stream) -> Option<Stream> {
+    /// Serves the request that has arrived. `patience`, the connection's own, is for the target.
+    pub(super) async fn serve(&self, stream: Stream, patience: &mut Deadline) -> Option<Stream> {
         let mut session = ServerSession::new_http1(stream);
         if !matches!(session.read_request().await, Ok(true)) {
             return None;
         }
         let mut request = Request::new(&self.state);
-        let carried = self.carry(&mut session, &mut request).await;
+        let carried = self.carry(&mut session, &mut request, patience).await;
         if let Err(error) = &carried {
             exchange::fail(&mut session, &mut request, error).await;
         }
@@ -60,7 +61,12 @@ impl Lane {
         Some(reusable.into_parts().0)
     }
 
-    async fn carry(&self, session: &mut ServerSession, request: &mut Request) -> Result<()> {
+    async fn carry(
+        &self,
+        session: &mut ServerSession,
+        request: &mut Request,
+        patience: &mut Deadline,
+    ) -> Result<()> {
         exchange::begin(&self.state, session, request)?;
         if exchange::answer(&self.state, session, request).await? {
             return Ok(());
@@ -68,7 +74,7 @@ impl Lane {
         let mut tries = 0;
         loop {
             tries += 1;
-            match self.try_target(session, request).await {
+            match self.try_target(session, request, patience).await {
                 Err(error) if error.retry() && tries < MOST_TRIES => {}
                 done => return done,
             }
@@ -76,7 +82,12 @@ impl Lane {
     }
 
     /// Has the next target answer.
-    async fn try_target(&self, session: &mut ServerSession, request: &mut Request) -> Result<()> {
+    async fn try_target(
+        &self,
+        session: &mut ServerSession,
+        request: &mut Request,
+        patience: &mut Deadline,
+    ) -> Result<()> {
         let Some(upstream) = request.upstream().cloned() else {
             return Error::e_explain(ErrorType::InternalError, "there is no upstream");
         };
@@ -93,9 +104,16 @@ impl Lane {
             },
         };
         let mut target = TargetSession::new_with_options(stream, peer);
-        target.read_timeout = peer.options.read_timeout;
         target.write_timeout = peer.options.write_timeout;
-        match self.relay(session, &mut target, request).await {
+        let mut waiting = Waiting {
+            patience,
+            limit: peer.options.read_timeout,
+        };
+        let relayed = self
+            .relay(session, &mut target, request, &mut waiting)
+            .await;
+        waiting.patience.disarm();
+        match relayed {
             Ok(()) => {
                 target.respect_keepalive();
                 if let Some(stream) = target.reuse().await {
@@ -119,6 +137,7 @@ impl Lane {
         session: &mut ServerSession,
         target: &mut TargetSession,
         request: &mut Request,
+        waiting: &mut Waiting<'_>,
     ) -> Result<()> {
         let mut head = session.req_header().clone();
         head.set_version(Version::HTTP_11);
@@ -128,13 +147,15 @@ impl Lane {
         let written = target.write_request_header(Box::new(head)).await;
         written.map_err(|error| error.into_up())?;
         loop {
-            let first = next_of(session, target).await?;
-            // What has come together goes out together.
-            let second = match first.is_end() {
-                true => None,
-                false => at_once(target.read_response_task()),
+            let first = waiting.next_of(session, target).await?;
+            // A head goes out with what has come of its body. More pieces at once would be copied.
+            let second = match first {
+                HttpTask::Header(_, false) => at_once(target.read_response_task()),
+                _ => None,
             };
-            let second = second.transpose().map_err(|error| error.into_up())?;
+            // What came before a failure is passed on before it.
+            let failed = |error: Box<Error>| HttpTask::Failed(error.into_up());
+            let second = second.map(|task| task.unwrap_or_else(failed));
             let mut tasks = Vec::with_capacity(2);
             for task in [Some(first), second].into_iter().flatten() {
                 tasks.push(edited(session, request, task)?);
@@ -146,15 +167,35 @@ impl Lane {
     }
 }
 
-/// What comes of the answer next, unless the caller leaves first.
-async fn next_of(session: &mut ServerSession, target: &mut TargetSession) -> Result<HttpTask> {
-    tokio::select! {
-        biased;
-        next = target.read_response_task() => next.map_err(|error| error.into_up()),
-        left = session.read_body_or_idle(true) => Err(match left {
-            Err(error) => error.into_down(),
-            Ok(_) => Error::explain(ErrorType::ConnectionClosed, "the caller left").into_down(),
-        }),
+/// How long a target is waited for. Pingora would make a timer for every wait.
+struct Waiting<'a> {
+    patience: &'a mut Deadline,
+    limit: Option<Duration>,
+}
+
+impl Waiting<'_> {
+    /// What comes of the answer next, unless the caller leaves first, or it takes too long.
+    async fn next_of(
+        &mut self,
+        session: &mut ServerSession,
+        target: &mut TargetSession,
+    ) -> Result<HttpTask> {
+        self.patience.disarm();
+        if let Some(limit) = self.limit {
+            self.patience.arm(limit);
+        }
+        tokio::select! {
+            biased;
+            next = target.read_response_task() => next.map_err(|error| error.into_up()),
+            left = session.read_body_or_idle(true) => Err(match left {
+                Err(error) => error.into_down(),
+                Ok(_) => Error::explain(ErrorType::ConnectionClosed, "the caller left").into_down(),
+            }),
+            () = self.patience.passed() => {
+                let error = Error::explain(ErrorType::ReadTimedout, "the target takes too long");
+                Err(error.into_up())
+            }
+        }
     }
 }
 

@@ -10,6 +10,7 @@ use pingora_core::protocols::http::ServerSession;
 use pingora_core::server::ShutdownWatch;
 
 use super::connection::Connection;
+use super::deadline::Deadline;
 use super::engine::{Engine, engine};
 use super::kept::Kept;
 use super::lane::Lane;
@@ -46,6 +47,7 @@ impl Lanes {
             return;
         }
         let mut done = pin!(connection.is_done(closing.clone()));
+        let mut patience = Deadline::default();
         let mut next = Some(Box::new(stream));
         while let Some(mut stream) = next {
             let arrival = tokio::select! {
@@ -55,7 +57,7 @@ impl Lanes {
             };
             let left = match arrival {
                 // In a box, so that a connection that waits is small.
-                Arrival::Plain => Box::pin(self.lane.serve(stream)).await,
+                Arrival::Plain => Box::pin(self.lane.serve(stream, &mut patience)).await,
                 Arrival::Other => self.serve_any(stream, closing).await,
                 Arrival::Nothing => None,
             };

@@ -11,6 +11,7 @@ use tokio::task::JoinHandle;
 use crate::names::ListenerName;
 use crate::snapshot::Snapshot;
 
+use super::handed::Handed;
 use super::listener::{Acceptor, bind};
 use super::slot::Addresses;
 use super::state::State;
@@ -20,6 +21,7 @@ use super::workers::Workers;
 pub(super) struct Listeners {
     state: Arc<State>,
     workers: Arc<Workers>,
+    handed: Handed,
     open: HashMap<ListenerName, Open>,
 }
 
@@ -35,10 +37,11 @@ struct Open {
 pub(super) struct Bound(Vec<(ListenerName, SocketAddr, TcpListener)>);
 
 impl Listeners {
-    pub(super) fn new(state: Arc<State>, workers: Arc<Workers>) -> Self {
+    pub(super) fn new(state: Arc<State>, workers: Arc<Workers>, handed: Handed) -> Self {
         Self {
             state,
             workers,
+            handed,
             open: HashMap::new(),
         }
     }
@@ -58,7 +61,9 @@ impl Listeners {
             {
                 continue;
             }
-            let socket = bind(address)
+            let handed = self.handed.socket(address);
+            let socket = handed.unwrap_or_else(|| bind(address));
+            let socket = socket
                 .map_err(|e| format!("listener \"{name}\" cannot listen on {address}: {e}"))?;
             bound.push((name.clone(), address, socket));
         }

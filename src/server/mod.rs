@@ -12,6 +12,7 @@ mod engine;
 mod exchange;
 mod function;
 mod gate;
+mod handed;
 mod handshake;
 mod headers;
 mod inbound;
@@ -20,6 +21,7 @@ mod lane;
 mod lanes;
 mod listener;
 mod listeners;
+mod manager;
 pub mod origin;
 mod outbox;
 mod outgoing;
@@ -53,6 +55,7 @@ use crate::snapshot::{Fetched, Snapshot};
 use crate::telemetry::Telemetry;
 use crate::tls;
 
+use handed::Handed;
 use listeners::Listeners;
 use state::State;
 use workers::Workers;
@@ -90,6 +93,8 @@ pub struct Started {
 /// # Errors
 /// It cannot start. Once it has, nothing but a signal ends it.
 pub fn run(file: &Path, started: impl FnOnce(&Started)) -> Result<(), StartError> {
+    // Before anything else is opened.
+    let handed = Handed::take().map_err(StartError::Bind)?;
     tls::install_crypto();
     let config = Config::load(file).map_err(StartError::Config)?;
     let telemetry =
@@ -118,7 +123,8 @@ pub fn run(file: &Path, started: impl FnOnce(&Started)) -> Result<(), StartError
     let state = Arc::new(state);
     let workers = Workers::start(&state, process.threads).map_err(no_threads)?;
     let workers = Arc::new(workers);
-    let ended = runtime.block_on(serve(file, &process, &state, &workers, started));
+    let serving = serve(file, &process, &state, &workers, handed, started);
+    let ended = runtime.block_on(serving);
     // Tasks that are left have had their time.
     runtime.shutdown_timeout(Duration::from_millis(100));
     if let Some(workers) = Arc::into_inner(workers) {
@@ -133,6 +139,7 @@ async fn serve(
     process: &Process,
     state: &Arc<State>,
     workers: &Arc<Workers>,
+    handed: Handed,
     started: impl FnOnce(&Started),
 ) -> Result<(), StartError> {
     let signals = |kind| {
@@ -144,8 +151,9 @@ async fn serve(
     let mut hangup = signals(SignalKind::hangup())?;
     let mut terminate = signals(SignalKind::terminate())?;
     let mut interrupt = signals(SignalKind::interrupt())?;
-    let mut listeners = Listeners::new(state.clone(), workers.clone());
     let snapshot = state.keep_snapshot();
+    check_handed(&handed, &snapshot)?;
+    let mut listeners = Listeners::new(state.clone(), workers.clone(), handed);
     let bound = listeners.bind(&snapshot).map_err(StartError::Bind)?;
     let admin = open_admin(process, state)?;
     listeners.follow(&snapshot, bound);
@@ -159,6 +167,8 @@ async fn serve(
             .collect(),
         admin,
     });
+    manager::ready(snapshot.version());
+    tokio::spawn(manager::watch(workers.clone()));
     let mut fresh = refresh::start(state.clone());
     let mut issued = acme::start(state.clone());
     stapling::start(state.clone());
@@ -182,6 +192,20 @@ async fn serve(
     Ok(())
 }
 
+/// A socket that nobody serves would let callers wait for ever.
+fn check_handed(handed: &Handed, snapshot: &Snapshot) -> Result<(), StartError> {
+    let listeners = snapshot.listeners();
+    let addresses: Vec<_> = listeners.map(|one| one.settings.address).collect();
+    match handed.beside(&addresses)[..] {
+        [] => Ok(()),
+        [address, ..] => Err(StartError::Bind(format!(
+            "the service manager hands over a socket on {address}, and no listener has that \
+             address; give a [[listener]] `address = \"{address}\"`, or take the socket's \
+             `ListenStream` away"
+        ))),
+    }
+}
+
 fn open_admin(process: &Process, state: &Arc<State>) -> Result<Option<SocketAddr>, StartError> {
     let Some(address) = process.admin else {
         return Ok(None);
@@ -200,14 +224,17 @@ fn open_admin(process: &Process, state: &Arc<State>) -> Result<Option<SocketAddr
 /// Puts the configuration as it is now in the place of the one that serves, whole or not at
 /// all.
 async fn reload(file: &Path, state: &Arc<State>, listeners: &mut Listeners) {
+    manager::reloading();
     match try_reload(file.to_owned(), state, listeners).await {
         Ok(version) => {
             state.telemetry.metrics().reload(Some(version));
             tracing::info!(version, "The new configuration serves.");
+            manager::ready(version);
         }
         Err(why) => {
             state.telemetry.metrics().reload(None);
             tracing::error!("The configuration was not reloaded; the old one serves on.\n{why}");
+            manager::not_reloaded(state.snapshot().version());
         }
     }
 }
@@ -242,6 +269,7 @@ async fn try_reload(
 async fn drain(state: &Arc<State>, listeners: &mut Listeners, process: &Process) {
     let live = || state.live.load(Ordering::Relaxed);
     tracing::info!(connections = live(), "Draining.");
+    manager::stopping(process.drain_timeout);
     let deadline = tokio::time::Instant::now() + process.drain_timeout;
     state.leave();
     let grace = (tokio::time::Instant::now() + process.drain_grace).min(deadline);

@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use http::StatusCode;
 use pingora_core::modules::http::HttpModules;
 use pingora_core::upstreams::peer::HttpPeer;
 use pingora_core::{Error, ErrorType, Result};
@@ -112,10 +113,15 @@ impl ProxyHttp for Gateway {
 
     async fn response_filter(
         &self,
-        _session: &mut Session,
+        session: &mut Session,
         head: &mut ResponseHeader,
         request: &mut Request,
     ) -> Result<()> {
+        // Pingora would pass it on, and what follows it until the connection ends.
+        if head.status == StatusCode::SWITCHING_PROTOCOLS && !session.is_upgrade_req() {
+            let error = Error::explain(ErrorType::InvalidHTTPHeader, "nobody asked for a 101");
+            return Err(error.into_up());
+        }
         exchange::edit_answer(head, request)
     }
 

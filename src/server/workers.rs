@@ -58,6 +58,14 @@ impl Workers {
         });
     }
 
+    /// Returns when every worker has come to do something new: at once, if none is stuck.
+    pub(super) async fn answer(&self) {
+        for worker in &self.0 {
+            // It is gone when the gateway ends, which is no matter of being stuck.
+            let _ = worker.runtime.spawn(async {}).await;
+        }
+    }
+
     /// Ends them, and what they still do.
     pub(super) fn stop(self) {
         let stopped = self.0.into_iter().map(|worker| {

@@ -17,6 +17,7 @@ use tempfile::{TempDir, tempdir};
 use crate::harness::client::{Answer, Client};
 use crate::harness::gateway::{Gateway, PROGRAM, write_config, write_store};
 use crate::harness::guarded_nginx::GuardedNginx;
+use crate::harness::lanes::{LANES, Lane};
 use crate::harness::pki::Authority;
 use crate::harness::{run, text, wait_for};
 
@@ -96,6 +97,12 @@ fn ask(gateway: &Gateway) -> Answer {
 
 const PROTOCOLS: [&str; 2] = ["TLSv1.2", "TLSv1.3"];
 
+/// Every version on both lanes of the gateway.
+fn everywhere() -> impl Iterator<Item = (&'static str, Lane)> {
+    let lanes = PROTOCOLS.map(|protocol| LANES.map(|lane| (protocol, lane)));
+    lanes.into_iter().flatten()
+}
+
 fn only(protocol: &str) -> String {
     format!("ssl_protocols {protocol};")
 }
@@ -144,14 +151,18 @@ fn make_lookalikes(directory: &Path) {
 
 #[test]
 fn nginx_lets_in_the_certificate_that_it_was_told_of_and_no_other() {
-    for protocol in PROTOCOLS {
+    for (protocol, lane) in everywhere() {
         let (directory, home) = stage();
         make_lookalikes(directory.path());
         certificates("new-client", &directory.path().join("other"), &[]);
         let nginx = GuardedNginx::start(directory.path(), &home, &only(protocol));
         let of = |certificate| config(nginx.address, certificate, "");
         let gateway = Gateway::start(directory.path(), &of(Some("gateway/client")));
-        let answer = ask(&gateway);
+        let ask = || {
+            let mut client = Client::plain(gateway.address("public"));
+            client.ask(&lane.request("GET", "/x"))
+        };
+        let answer = ask();
         assert_eq!(answer.status, 200);
         assert_eq!(text(&answer.body), "for the gateway only");
         for wrong in [
@@ -162,13 +173,13 @@ fn nginx_lets_in_the_certificate_that_it_was_told_of_and_no_other() {
             Some("chain"),
         ] {
             assert!(gateway.reload(&of(wrong)), "{wrong:?}");
-            let answer = ask(&gateway);
-            assert_eq!(answer.status, 400, "{protocol} {wrong:?}");
+            let answer = ask();
+            assert_eq!(answer.status, 400, "{protocol} {lane:?} {wrong:?}");
             assert!(text(&answer.body).contains("SSL certificate"), "{wrong:?}");
         }
         // What was kept for the right one was not used for the others, nor is the other way round.
         assert!(gateway.reload(&of(Some("gateway/client"))));
-        assert_eq!(ask(&gateway).status, 200);
+        assert_eq!(ask().status, 200);
         let seen = nginx.seen_all(7);
         assert!(seen.iter().all(|one| one.protocol == protocol), "{seen:?}");
         assert_eq!(seen[0].fingerprint, fingerprint(&home.join("client.pem")));
@@ -189,7 +200,7 @@ fn the_second_lock_holds_by_itself() {
 
 #[test]
 fn connections_are_kept_and_told_apart_by_what_was_shown() {
-    for protocol in PROTOCOLS {
+    for (protocol, lane) in everywhere() {
         let (directory, home) = stage();
         certificates("new-client", &home, &[]);
         let nginx = GuardedNginx::start(directory.path(), &home, &only(protocol));
@@ -197,20 +208,21 @@ fn connections_are_kept_and_told_apart_by_what_was_shown() {
         let gateway = Gateway::start(directory.path(), &of("gateway/client"));
         // On one connection: the next request is read when the upstream's has gone to the pool.
         let mut client = Client::plain(gateway.address("public"));
-        let mut ask = || assert_eq!(client.get("localhost", "/x").status, 200);
+        let request = lane.request("GET", "/x");
+        let mut ask = || assert_eq!(client.ask(&request).status, 200);
         let places = |count: usize| -> Vec<usize> {
             let seen = nginx.seen_all(count);
             seen.iter().map(|one| one.of_connection).collect()
         };
         (0..3).for_each(|_| ask());
-        assert_eq!(places(3), [1, 2, 3], "{protocol}");
+        assert_eq!(places(3), [1, 2, 3], "{protocol} {lane:?}");
         // A reload that changes nothing of it keeps them.
         assert!(gateway.reload_as_it_is());
         ask();
-        assert_eq!(places(4), [1, 2, 3, 4], "{protocol}");
+        assert_eq!(places(4), [1, 2, 3, 4], "{protocol} {lane:?}");
         assert!(gateway.reload(&of("gateway/next")));
         ask();
-        assert_eq!(places(5), [1, 2, 3, 4, 1], "{protocol}");
+        assert_eq!(places(5), [1, 2, 3, 4, 1], "{protocol} {lane:?}");
         let seen = nginx.seen_all(5);
         assert_eq!(seen[3].fingerprint, fingerprint(&home.join("client.pem")));
         assert_eq!(seen[4].fingerprint, fingerprint(&home.join("next.pem")));

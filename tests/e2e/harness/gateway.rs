@@ -219,9 +219,14 @@ impl Drop for Gateway {
     }
 }
 
+/// A configuration that brings a `[gateway]` of its own is taken as it is.
 pub fn write_config(directory: &Path, config: &str) {
     let process = "[gateway]\ncredential_store = \"credentials.toml\"\naccess_log = \"access.log\"\n\
          drain_grace_secs = 1\ndrain_timeout_secs = 10\nthreads = 2\n[admin]\naddress = \"127.0.0.1:0\"\n";
+    let process = match config.contains("[gateway]") {
+        true => "",
+        false => process,
+    };
     fs::write(directory.join("gateway.toml"), format!("{process}{config}")).expect("a file");
 }
 
