@@ -1,5 +1,5 @@
 # The two commands that a newcomer needs, and the ones that CI runs before the tests.
-.PHONY: run test lint bench bench-smoke bench-aws-check bench-stages bench-handshakes fuzz clean
+.PHONY: run test lint package package-test bench bench-smoke bench-aws-check bench-stages bench-handshakes fuzz clean
 
 # A gateway with certificates, a credential and a stand-in for the private server.
 run:
@@ -16,6 +16,16 @@ lint:
 	cargo clippy --workspace --all-targets -- -D warnings
 	cargo deny check bans licenses sources
 	RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --document-private-items
+
+# The Debian package and its bill of materials, in target/package. Linking takes minutes.
+package:
+	deploy/package/prepare
+	deploy/package/build
+
+# The package, of the program that tests use, through its life on a Debian in a container. As root.
+package-test:
+	tests/prepare
+	tests/package
 
 # The comparison of 2017 with the gateway in it: three quarters of an hour, on a machine that is quiet.
 bench:

@@ -27,7 +27,7 @@ use crate::snapshot::{Fetched, Snapshot};
 /// Try it: `countersign demo` makes certificates, a credential and a configuration, starts
 /// a gateway with them, and prints curl commands to call it with.
 #[derive(Parser)]
-#[command(name = "countersign", version, max_term_width = 100)]
+#[command(name = "countersign", version, max_term_width = 100, after_long_help = MORE)]
 pub struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -55,6 +55,15 @@ enum Command {
     #[command(subcommand)]
     Certificates(certificates::Command),
 }
+
+const MORE: &str = "\
+Exit codes: 0 good, 1 what was asked about is wrong, 2 the command was not understood.
+
+Signals to `countersign run`: SIGHUP reloads the configuration, or keeps the old one when anything \
+is wrong with the new; SIGTERM and SIGINT serve what is in flight and end.
+
+COUNTERSIGN_LOG in the environment filters the log on standard error, in the syntax of Rust's \
+tracing: `COUNTERSIGN_LOG=debug`.";
 
 /// Which configuration.
 #[derive(Args, Clone, Debug)]
