@@ -81,14 +81,12 @@ fn footer(status: &Status) -> String {
 
 fn ends(all: &[End]) -> String {
     let row = |end: &End| {
-        let (class, note) = match (end.days_left < 0, end.is_urgent) {
-            (true, _) => ("bad", "ended"),
-            (false, true) => ("soon", "soon"),
-            (false, false) => ("", ""),
-        };
-        let left = match note {
-            "" => end.days_left.to_string(),
-            note => format!("<b class=\"{class}\">{} ({note})</b>", end.days_left),
+        let days = end.days_left;
+        let left = match (days < 0, end.is_urgent) {
+            (true, true) => format!("<b class=\"bad\">{days} (ended)</b>"),
+            (false, true) => format!("<b class=\"soon\">{days} (soon)</b>"),
+            (true, false) => format!("{days} (ended)"),
+            (false, false) => days.to_string(),
         };
         vec![
             Cell::Number(left),
@@ -128,11 +126,8 @@ fn listeners(all: &[ListenerStatus]) -> String {
 fn routes(all: &[RouteStatus]) -> String {
     let row = |one: &RouteStatus| {
         vec![
-            Cell::Html(format!(
-                "{} <code>{}</code>",
-                escaped(&one.methods),
-                escaped(&one.path)
-            )),
+            Cell::code(&one.path),
+            Cell::text(&one.methods),
             Cell::text(&one.host),
             Cell::text(&one.policy),
             Cell::text(&one.integration),
@@ -143,6 +138,7 @@ fn routes(all: &[RouteStatus]) -> String {
     };
     let head = [
         "Route",
+        "Methods",
         "Host",
         "Policy",
         "Integration",
