@@ -64,7 +64,7 @@ impl ProcessMetrics {
                 "held_bytes",
                 "Bytes of bodies, events and functions' answers that are held whole.",
             ),
-            max_held_bytes: whole("held_bytes_limit", "The most that may be: max_held_bytes."),
+            max_held_bytes: whole("max_held_bytes", "The most that may be: max_held_bytes."),
         }
     }
 

@@ -9,6 +9,7 @@ use crate::harness::client::{Client, tls};
 use crate::harness::gateway::Gateway;
 use crate::harness::nginx::Nginx;
 use crate::harness::pki::Authority;
+use crate::harness::wait_for;
 
 /// The name of an authority that would like to be more.
 const EVIL: &str = "<script>alert('&')</script>";
@@ -100,7 +101,12 @@ fn the_status_tells_what_is_configured_and_what_was_counted() {
         assert_eq!(client.get("localhost", "/child/random.txt").status, 200);
     }
     assert_eq!(client.get("localhost", "/nowhere").status, 404);
-    let status = stage.status();
+    // A request is counted when it has ended, which the caller may see first.
+    let status = wait_for("the last request", || {
+        let status = stage.status();
+        let refused = status["refusals"].as_array().expect("refusals").len();
+        (refused == 1).then_some(status)
+    });
     assert_eq!(status["version"], env!("CARGO_PKG_VERSION"));
     assert_eq!(status["ready"], true);
     assert_eq!(status["configuration"]["version"], 1);

@@ -155,8 +155,10 @@ fn every_query_finds_something_in_a_prometheus_that_scrapes_a_gateway_under_load
     let sent = load.end();
     assert!(sent >= 200, "{sent} requests of each kind");
     for code in ["signature_replayed", "signature_mismatch"] {
-        let refused = stage.gateway.metric("countersign_refusals_total", code);
-        assert_eq!(refused, sent as f64, "{code}");
+        let refused = || stage.gateway.metric("countersign_refusals_total", code);
+        // Counted when it has ended, which the caller may see first.
+        wait_for(code, || (refused() >= sent as f64).then_some(()));
+        assert_eq!(refused(), sent as f64, "{code}");
     }
     every_metric_is_watched(&stage.gateway.metrics());
 }
