@@ -5,8 +5,8 @@
 run:
 	cargo run --release -- demo
 
-# Everything: unit tests, golden files, and the gateway against real nginx, curl, openssl, Redis
-# and signers that others wrote. Installs those from Debian, PyPI and npm when they are missing.
+# Everything: unit tests, golden files, and the gateway against real nginx, curl, openssl, Redis,
+# Prometheus and signers that others wrote. Installs those from Debian, PyPI and npm when they are missing.
 test:
 	tests/prepare
 	cargo test --workspace --exclude countersign-fuzz

@@ -1,4 +1,4 @@
-//! The admin listener: metrics and health, on an address of its own that no route reaches.
+//! The admin listener: metrics, health and status, on an address of its own that no route reaches.
 
 use std::sync::Arc;
 
@@ -13,12 +13,13 @@ use tokio::net::TcpListener;
 use crate::clock::UtcTime;
 use crate::lambda::{FunctionCounts, Server};
 use crate::telemetry::{
-    CredentialRecord, FunctionRecord, ListRecord, OcspRecord, Pulled, ReplayRecord, Served,
-    SourceRecord,
+    CredentialRecord, FunctionRecord, ListRecord, OcspRecord, ProcessRecord, Pulled, ReplayRecord,
+    Served, SourceRecord,
 };
 use crate::trust::List;
 
 use super::state::State;
+use super::status::Status;
 
 /// Connections to the admin listener at once.
 const MAX_CONNECTIONS: usize = 64;
@@ -27,7 +28,7 @@ struct Admin {
     state: Arc<State>,
 }
 
-/// Serves metrics and health for as long as the process lives.
+/// Serves metrics, health and status for as long as the process lives.
 pub(super) async fn serve(state: Arc<State>, socket: TcpListener) {
     let closing = state.closing();
     let app = Arc::new(HttpServer::new_app(Admin { state }));
@@ -57,6 +58,11 @@ impl ServeHttp for Admin {
         match head.uri.path() {
             _ if !read => text(StatusCode::METHOD_NOT_ALLOWED, b"only GET\n".to_vec()),
             "/metrics" => text(StatusCode::OK, metrics(&self.state)),
+            "/status" => page(&Status::read(&self.state)),
+            "/status.json" => {
+                let json = Status::read(&self.state).json();
+                answer(StatusCode::OK, "application/json", json)
+            }
             "/healthz" => text(StatusCode::OK, b"ok\n".to_vec()),
             "/readyz" if self.state.is_leaving() => {
                 text(StatusCode::SERVICE_UNAVAILABLE, b"draining\n".to_vec())
@@ -64,7 +70,7 @@ impl ServeHttp for Admin {
             "/readyz" => text(StatusCode::OK, b"ready\n".to_vec()),
             _ => text(
                 StatusCode::NOT_FOUND,
-                b"/metrics, /healthz or /readyz\n".to_vec(),
+                b"/status, /status.json, /metrics, /healthz or /readyz\n".to_vec(),
             ),
         }
     }
@@ -109,7 +115,14 @@ fn metrics(state: &State) -> Vec<u8> {
         },
         lists,
         functions: snapshot.functions().counts().map(function_record),
-        held_bytes: state.buffers.held(),
+        process: ProcessRecord {
+            ready: !state.is_leaving(),
+            now: now.unix(),
+            config_loaded: state.history.loaded().unix(),
+            reload_succeeded: state.history.last_reload().is_none_or(|(_, good)| good),
+            held_bytes: state.buffers.held(),
+            max_held_bytes: snapshot.process().max_held_bytes,
+        },
         ocsp: OcspRecord {
             answered: ocsp.fetched,
             failed: ocsp.failed,
@@ -145,13 +158,37 @@ fn function_record(counts: FunctionCounts<'_>) -> FunctionRecord<'_> {
     }
 }
 
+/// A page that no other may put into a frame, and that loads and runs nothing.
+fn page(status: &Status) -> Response<Vec<u8>> {
+    let page = status.page().into_bytes();
+    let mut response = answer(StatusCode::OK, "text/html; charset=utf-8", page);
+    let headers = response.headers_mut();
+    let policy = http::HeaderValue::from_static(
+        "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
+    );
+    headers.insert(header::CONTENT_SECURITY_POLICY, policy);
+    let referrer = http::HeaderValue::from_static("no-referrer");
+    headers.insert(header::REFERRER_POLICY, referrer);
+    response
+}
+
 fn text(status: StatusCode, body: Vec<u8>) -> Response<Vec<u8>> {
+    answer(status, "text/plain; version=0.0.4", body)
+}
+
+fn answer(status: StatusCode, kind: &'static str, body: Vec<u8>) -> Response<Vec<u8>> {
     let mut response = Response::new(body);
     *response.status_mut() = status;
     let length = response.body().len().into();
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_LENGTH, length);
-    let kind = http::HeaderValue::from_static("text/plain; version=0.0.4");
-    headers.insert(header::CONTENT_TYPE, kind);
+    let fields = [
+        (header::CONTENT_TYPE, kind),
+        (header::CACHE_CONTROL, "no-store"),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    ];
+    for (name, value) in fields {
+        headers.insert(name, http::HeaderValue::from_static(value));
+    }
     response
 }

@@ -34,6 +34,7 @@ mod slot;
 mod source;
 mod stapling;
 mod state;
+mod status;
 mod stream;
 mod told;
 mod upstream;
@@ -48,6 +49,7 @@ use std::time::Duration;
 
 use tokio::signal::unix::{SignalKind, signal};
 
+use crate::clock::UtcTime;
 use crate::config::{Config, Process};
 use crate::names::ListenerName;
 use crate::problem::Problems;
@@ -228,11 +230,13 @@ async fn reload(file: &Path, state: &Arc<State>, listeners: &mut Listeners) {
     match try_reload(file.to_owned(), state, listeners).await {
         Ok(version) => {
             state.telemetry.metrics().reload(Some(version));
+            state.history.reloaded(UtcTime::now(), true);
             tracing::info!(version, "The new configuration serves.");
             manager::ready(version);
         }
         Err(why) => {
             state.telemetry.metrics().reload(None);
+            state.history.reloaded(UtcTime::now(), false);
             tracing::error!("The configuration was not reloaded; the old one serves on.\n{why}");
             manager::not_reloaded(state.snapshot().version());
         }

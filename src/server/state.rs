@@ -8,12 +8,14 @@ use arc_swap::{ArcSwap, Guard};
 use tokio::sync::watch;
 
 use crate::acme::Challenges;
+use crate::clock::UtcTime;
 use crate::names::RequestIds;
 use crate::snapshot::Snapshot;
 use crate::telemetry::Telemetry;
 
 use super::buffers::{Buffers, Held};
 use super::pace::Pace;
+use super::status::History;
 
 /// In a second.
 const EXPLANATIONS: u32 = 10;
@@ -22,6 +24,7 @@ const EXPLANATIONS: u32 = 10;
 pub(super) struct State {
     snapshot: ArcSwap<Snapshot>,
     pub(super) telemetry: Telemetry,
+    pub(super) history: History,
     /// What an authority that issues certificates is shown.
     pub(super) challenges: Challenges,
     pub(super) ids: RequestIds,
@@ -45,6 +48,7 @@ impl State {
         Ok(Self {
             snapshot: ArcSwap::from_pointee(snapshot),
             telemetry,
+            history: History::begin(UtcTime::now()),
             challenges: Challenges::default(),
             ids: RequestIds::new(u64::from_be_bytes(seed)),
             explanations: Pace::new(EXPLANATIONS),
@@ -73,6 +77,7 @@ impl State {
     /// Replaces the snapshot, whole and at once.
     pub(super) fn publish(&self, snapshot: Arc<Snapshot>) {
         self.snapshot.store(snapshot);
+        self.history.published(UtcTime::now());
     }
 
     pub(super) fn is_leaving(&self) -> bool {

@@ -90,7 +90,12 @@ impl Metrics {
                 "Requests, by route and status; route is empty when none was found.",
                 &["route", "status"],
             ),
-            refusals: counters(&registry, "refusals_total", "Refusals by code.", &["code"]),
+            refusals: counters(
+                &registry,
+                "refusals_total",
+                "Refusals by code and route; route is empty when none was found.",
+                &["code", "route"],
+            ),
             handshakes: counters(
                 &registry,
                 "handshakes_total",
@@ -134,17 +139,23 @@ impl Metrics {
                 &registry,
                 IntGauge::new(named("requests_in_flight"), "Requests being served."),
             ),
-            reloads: counters(
-                &registry,
-                "reloads_total",
-                "Reloads by result.",
-                &["result"],
+            reloads: at_zero(
+                counters(
+                    &registry,
+                    "reloads_total",
+                    "Reloads by result.",
+                    &["result"],
+                ),
+                ["published", "failed"],
             ),
-            acme_orders: counters(
-                &registry,
-                "acme_orders_total",
-                "Certificates that were ordered by ACME, by result.",
-                &["result"],
+            acme_orders: at_zero(
+                counters(
+                    &registry,
+                    "acme_orders_total",
+                    "Certificates that were ordered by ACME, by result.",
+                    &["result"],
+                ),
+                ["issued", "failed"],
             ),
             config_version: register(
                 &registry,
@@ -195,7 +206,7 @@ impl Metrics {
             .with_label_values(&[route, status.as_str()])
             .inc();
         if let Some(code) = record.refusal {
-            self.refusals.with_label_values(&[code]).inc();
+            self.refusals.with_label_values(&[code, route]).inc();
         }
         let own = record.duration_ms - record.upstream_ms.unwrap_or_default();
         self.gateway_seconds
@@ -210,7 +221,7 @@ impl Metrics {
         self.requests
             .with_label_values(&["", status.as_str()])
             .inc();
-        self.refusals.with_label_values(&[record.refusal]).inc();
+        self.refusals.with_label_values(&[record.refusal, ""]).inc();
     }
 
     /// Counts a handshake.
@@ -276,6 +287,17 @@ impl Metrics {
         set(&self.trusted_certificate_expiry, all);
     }
 
+    /// The counters of requests, refusals, failed handshakes and refused connections.
+    pub(super) fn counted(&self) -> [&IntCounterVec; 4] {
+        let (failures, refused) = (&self.handshake_failures, &self.connections_refused);
+        [&self.requests, &self.refusals, failures, refused]
+    }
+
+    /// How long integrations took.
+    pub(super) fn upstream_histograms(&self) -> &HistogramVec {
+        &self.upstream_seconds
+    }
+
     /// Everything in Prometheus's text format, with what is so `now`.
     pub fn text<'a>(
         &self,
@@ -311,6 +333,15 @@ impl Status {
 fn expiry(registry: &Registry, name: &str, help: &str, whose: &str) -> GaugeVec {
     let gauges = GaugeVec::new(opts(name, help), &[whose, "file"]);
     register(registry, gauges)
+}
+
+/// What is rare is there before it happens: a counter that begins with its first event has, for
+/// Prometheus, not risen by it.
+fn at_zero<const N: usize>(counters: IntCounterVec, results: [&str; N]) -> IntCounterVec {
+    for result in results {
+        counters.with_label_values(&[result]);
+    }
+    counters
 }
 
 fn set<'a>(gauges: &GaugeVec, all: impl Iterator<Item = (&'a str, String, i64)>) {

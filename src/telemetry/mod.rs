@@ -5,19 +5,23 @@
 mod access_log;
 mod functions;
 mod metrics;
+mod process;
 mod pulled;
 mod record;
 mod registry;
 mod revocation;
+mod tally;
 
 use crate::config::AccessLog;
 
 pub use access_log::AccessLogWriter;
 pub use functions::{FunctionRecord, Served};
 pub use metrics::{HandshakeResult, Metrics};
+pub use process::ProcessRecord;
 pub use pulled::{CredentialRecord, Pulled, ReplayRecord, SourceRecord};
 pub use record::{ConnectionRecord, HandshakeRecord, LogTime, ProxyRecord, Record, RequestRecord};
 pub use revocation::{ListRecord, OcspRecord};
+pub use tally::{Latency, Tally};
 
 /// The log and the counters, shared by all that happens.
 pub struct Telemetry {

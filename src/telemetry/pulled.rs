@@ -1,12 +1,13 @@
 //! The metrics that are made anew for each reader, from what the gateway knows then: of
-//! credentials and their sources, of the memory of used signatures, of revoked certificates and of
-//! functions.
+//! credentials and their sources, of the memory of used signatures, of revoked certificates, of
+//! functions and of the process.
 
 use std::sync::{Mutex, PoisonError};
 
 use prometheus::{GaugeVec, IntCounterVec, IntGauge, Registry};
 
 use super::functions::{FunctionMetrics, FunctionRecord};
+use super::process::{ProcessMetrics, ProcessRecord};
 use super::registry::{counters, named, opts, register};
 use super::revocation::{ListRecord, OcspRecord, RevocationMetrics};
 
@@ -67,8 +68,8 @@ pub struct Pulled<C, S, L, F> {
     pub ocsp: OcspRecord,
     /// Every function.
     pub functions: F,
-    /// Bytes of bodies, events and answers that are held whole.
-    pub held_bytes: u64,
+    /// The process itself.
+    pub process: ProcessRecord,
 }
 
 /// The metrics.
@@ -83,7 +84,7 @@ pub(super) struct PulledMetrics {
     replay_answers: IntCounterVec,
     revocation: RevocationMetrics,
     functions: FunctionMetrics,
-    held_bytes: IntGauge,
+    process: ProcessMetrics,
     /// One reader at a time: the numbers are put in place for each.
     reading: Mutex<()>,
 }
@@ -147,13 +148,7 @@ impl PulledMetrics {
             ),
             revocation: RevocationMetrics::new(registry),
             functions: FunctionMetrics::new(registry),
-            held_bytes: register(
-                registry,
-                IntGauge::new(
-                    named("held_bytes"),
-                    "Bytes of bodies, events and functions' answers that are held whole.",
-                ),
-            ),
+            process: ProcessMetrics::new(registry),
             reading: Mutex::new(()),
         }
     }
@@ -175,7 +170,7 @@ impl PulledMetrics {
         self.put_replay_memory(now.replay_memory);
         self.revocation.put(now.lists, now.ocsp);
         self.functions.put(now.functions);
-        self.held_bytes.set(now.held_bytes.cast_signed());
+        self.process.put(now.process);
         read()
     }
 
