@@ -15,6 +15,7 @@ mod gate;
 mod handed;
 mod handshake;
 mod headers;
+mod history;
 mod inbound;
 mod kept;
 mod lane;

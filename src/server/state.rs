@@ -14,8 +14,8 @@ use crate::snapshot::Snapshot;
 use crate::telemetry::Telemetry;
 
 use super::buffers::{Buffers, Held};
+use super::history::History;
 use super::pace::Pace;
-use super::status::History;
 
 /// In a second.
 const EXPLANATIONS: u32 = 10;

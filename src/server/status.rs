@@ -3,7 +3,6 @@
 //! gateway's own or a configured name: nothing that a caller sent.
 
 mod ends;
-mod history;
 mod meaning;
 mod page;
 
@@ -14,10 +13,10 @@ use crate::config::{Integration, IntegrationKind, Listener, Route, RouteMethods}
 use crate::snapshot::Snapshot;
 use crate::telemetry::{Latency, Tally};
 
+use super::history::History;
 use super::state::State;
 
 use ends::End;
-pub(super) use history::History;
 
 /// The gateway at one moment.
 #[derive(Serialize)]

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use crate::clock::UtcTime;
 
 /// What has happened to the process.
-pub(in crate::server) struct History {
+pub(super) struct History {
     started: UtcTime,
     since: Instant,
     last: Mutex<Last>,
@@ -21,7 +21,7 @@ struct Last {
 
 impl History {
     /// A gateway starts.
-    pub(in crate::server) fn begin(now: UtcTime) -> Self {
+    pub(super) fn begin(now: UtcTime) -> Self {
         Self {
             started: now,
             since: Instant::now(),
@@ -33,12 +33,12 @@ impl History {
     }
 
     /// Something else serves from now on.
-    pub(in crate::server) fn published(&self, now: UtcTime) {
+    pub(super) fn published(&self, now: UtcTime) {
         self.last().loaded = now;
     }
 
     /// A reload that was asked for has ended.
-    pub(in crate::server) fn reloaded(&self, now: UtcTime, published: bool) {
+    pub(super) fn reloaded(&self, now: UtcTime, published: bool) {
         self.last().reload = Some((now, published));
     }
 
@@ -52,12 +52,12 @@ impl History {
     }
 
     /// When what serves was put in place.
-    pub(in crate::server) fn loaded(&self) -> UtcTime {
+    pub(super) fn loaded(&self) -> UtcTime {
         self.last().loaded
     }
 
     /// When the last reload ended, and whether what it brought serves.
-    pub(in crate::server) fn last_reload(&self) -> Option<(UtcTime, bool)> {
+    pub(super) fn last_reload(&self) -> Option<(UtcTime, bool)> {
         self.last().reload
     }
 
