@@ -8,6 +8,7 @@ use pingora_core::apps::HttpServerOptions;
 use pingora_core::server::configuration::ServerConf;
 use pingora_proxy::{HttpProxy, ProcessCustomSession, ProxyServiceBuilder};
 
+use super::exchange;
 use super::kept;
 use super::proxy::Gateway;
 use super::state::State;
@@ -19,7 +20,7 @@ pub(super) type Engine = HttpProxy<Gateway, Connector>;
 pub(super) fn engine(state: &Arc<State>) -> Engine {
     let conf = ServerConf {
         upstream_keepalive_pool_size: kept::MOST,
-        max_retries: 8,
+        max_retries: exchange::MOST_TRIES,
         ..ServerConf::default()
     };
     let gateway = Gateway {

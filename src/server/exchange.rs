@@ -29,6 +29,9 @@ use super::state::State;
 /// Pingora's own timers run a little longer than ours, which tell what happened.
 const SPARE: Duration = Duration::from_secs(5);
 
+/// Tries of one request, over all targets.
+pub(super) const MOST_TRIES: usize = 8;
+
 /// A request has arrived: finds its connection and sets what its listener allows.
 pub(super) fn begin(
     state: &State,
@@ -115,9 +118,20 @@ pub(super) async fn edit(
 }
 
 /// The upstream has answered: makes of its head what the caller is sent.
-pub(super) fn edit_answer(head: &mut ResponseHeader, request: &mut Request) -> Result<()> {
+///
+/// # Errors
+/// It is a 101 that nobody asked for: what follows it would be a tunnel.
+pub(super) fn edit_answer(
+    session: &ServerSession,
+    head: &mut ResponseHeader,
+    request: &mut Request,
+) -> Result<()> {
     request.upstream_answered();
     match (head.status, &request.connection) {
+        (StatusCode::SWITCHING_PROTOCOLS, _) if !session.is_upgrade_req() => {
+            let error = Error::explain(ErrorType::InvalidHTTPHeader, "nobody asked for a 101");
+            return Err(error.into_up());
+        }
         (StatusCode::SWITCHING_PROTOCOLS, Some(connection)) => connection.upgrade(),
         _ => headers::strip_hop(head),
     }

@@ -19,6 +19,7 @@ use crate::response::{self, REQUEST_ID};
 use crate::snapshot::Snapshot;
 
 use super::buffers::Held;
+use super::inbound;
 use super::reply::{refuse, send};
 use super::request::Request;
 use super::state::State;
@@ -280,9 +281,6 @@ async fn unless_left<T>(
     tokio::select! {
         biased;
         done = work => Ok(done),
-        left = session.read_body_or_idle(true) => Err(match left {
-            Err(error) => error.into_down(),
-            Ok(_) => Error::explain(ErrorType::ConnectionClosed, "the caller left").into_down(),
-        }),
+        left = inbound::left(session) => Err(left),
     }
 }

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use http::header::EXPECT;
-use pingora_core::ErrorType;
 use pingora_core::protocols::http::ServerSession;
+use pingora_core::{BError, Error, ErrorType};
 
 use crate::call::Body;
 use crate::refusal::Refusal;
@@ -63,6 +63,15 @@ pub(super) async fn read_whole(
         }
     }
     Ok(whole.freeze())
+}
+
+/// Waits until a caller who has sent everything leaves.
+pub(super) async fn left(session: &mut ServerSession) -> BError {
+    let error = match session.read_body_or_idle(true).await {
+        Err(error) => error,
+        Ok(_) => Error::explain(ErrorType::ConnectionClosed, "the caller left"),
+    };
+    error.into_down()
 }
 
 /// Tells a caller that waits for it that its body is welcome (RFC 9110 §10.1.1).

@@ -9,7 +9,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
 use http::header::{CONNECTION, CONTENT_LENGTH, TRANSFER_ENCODING};
-use http::{Method, StatusCode, Version};
+use http::{Method, Version};
 use pingora_core::connectors::TransportConnector;
 use pingora_core::protocols::Stream;
 use pingora_core::protocols::http::v1::client::HttpSession as TargetSession;
@@ -20,13 +20,11 @@ use pingora_http::ResponseHeader;
 
 use super::deadline::Deadline;
 use super::exchange;
+use super::inbound;
 use super::kept::Kept;
 use super::request::Request;
 use super::state::State;
 use super::upstream;
-
-/// Tries of one request, over all targets.
-const MOST_TRIES: usize = 8;
 
 /// The lean lane.
 pub(super) struct Lane {
@@ -75,7 +73,7 @@ impl Lane {
         loop {
             tries += 1;
             match self.try_target(session, request, patience).await {
-                Err(error) if error.retry() && tries < MOST_TRIES => {}
+                Err(error) if error.retry() && tries < exchange::MOST_TRIES => {}
                 done => return done,
             }
         }
@@ -187,10 +185,7 @@ impl Waiting<'_> {
         tokio::select! {
             biased;
             next = target.read_response_task() => next.map_err(|error| error.into_up()),
-            left = session.read_body_or_idle(true) => Err(match left {
-                Err(error) => error.into_down(),
-                Ok(_) => Error::explain(ErrorType::ConnectionClosed, "the caller left").into_down(),
-            }),
+            left = inbound::left(session) => Err(left),
             () = self.patience.passed() => {
                 let error = Error::explain(ErrorType::ReadTimedout, "the target takes too long");
                 Err(error.into_up())
@@ -214,16 +209,11 @@ fn edited(session: &ServerSession, request: &mut Request, task: HttpTask) -> Res
     let HttpTask::Header(mut head, end) = task else {
         return Ok(task);
     };
-    if head.status == StatusCode::SWITCHING_PROTOCOLS {
-        let error = Error::explain(ErrorType::InvalidHTTPHeader, "nobody asked for a 101");
-        return Err(error.into_up());
-    }
     if !end && !tells_its_end(session, &head) {
         // Otherwise the connection's end would be the body's.
-        head.set_version(Version::HTTP_11);
         head.insert_header(TRANSFER_ENCODING, "chunked")?;
     }
-    exchange::edit_answer(&mut head, request)?;
+    exchange::edit_answer(session, &mut head, request)?;
     Ok(HttpTask::Header(head, end))
 }
 

@@ -6,8 +6,8 @@ use std::time::Instant;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use http::Version;
 use http::header::TRANSFER_ENCODING;
-use http::{StatusCode, Version};
 use pingora_core::modules::http::HttpModules;
 use pingora_core::upstreams::peer::HttpPeer;
 use pingora_core::{Error, ErrorType, Result};
@@ -118,18 +118,13 @@ impl ProxyHttp for Gateway {
         head: &mut ResponseHeader,
         request: &mut Request,
     ) -> Result<()> {
-        // Pingora would pass it on, and what follows it until the connection ends.
-        if head.status == StatusCode::SWITCHING_PROTOCOLS && !session.is_upgrade_req() {
-            let error = Error::explain(ErrorType::InvalidHTTPHeader, "nobody asked for a 101");
-            return Err(error.into_up());
-        }
         // HTTP/1.0 knows no chunks: the end of the connection is the answer's.
         if session.req_header().version == Version::HTTP_10
             && head.remove_header(&TRANSFER_ENCODING).is_some()
         {
             session.set_keepalive(None);
         }
-        exchange::edit_answer(head, request)
+        exchange::edit_answer(session, head, request)
     }
 
     fn error_while_proxy(
