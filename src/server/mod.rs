@@ -20,6 +20,7 @@ mod inbound;
 mod kept;
 mod lane;
 mod lanes;
+mod leave;
 mod listener;
 mod listeners;
 mod manager;
@@ -29,6 +30,7 @@ mod outgoing;
 mod pace;
 mod proxy;
 mod refresh;
+mod reload;
 mod reply;
 mod request;
 mod slot;
@@ -43,14 +45,12 @@ mod validity;
 mod workers;
 
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::clock::UtcTime;
 use crate::config::{Config, Process};
 use crate::names::ListenerName;
 use crate::problem::Problems;
@@ -161,7 +161,7 @@ async fn serve(
     let admin = open_admin(process, state)?;
     listeners.follow(&snapshot, bound);
     validity::tell(state, &snapshot);
-    prepare_replay_memory(&snapshot);
+    reload::prepare_replay_memory(&snapshot);
     tokio::spawn(snapshot.trusts().responders().clone().run());
     started(&Started {
         listeners: listeners
@@ -182,7 +182,7 @@ async fn serve(
             // It may be cut off while it reads and fetches; what it puts in place then, it does
             // without a pause.
             _ = hangup.recv() => tokio::select! {
-                () = reload(file, state, &mut listeners) => {}
+                () = reload::reload(file, state, &mut listeners) => {}
                 _ = terminate.recv() => break,
                 _ = interrupt.recv() => break,
             },
@@ -191,7 +191,7 @@ async fn serve(
         }
     }
     let snapshot = state.keep_snapshot();
-    drain(state, &mut listeners, snapshot.process()).await;
+    leave::drain(state, &mut listeners, snapshot.process()).await;
     Ok(())
 }
 
@@ -222,84 +222,4 @@ fn open_admin(process: &Process, state: &Arc<State>) -> Result<Option<SocketAddr
     let address = socket.local_addr().map_err(failed)?;
     tokio::spawn(admin::serve(state.clone(), socket));
     Ok(Some(address))
-}
-
-/// Puts the configuration as it is now in the place of the one that serves, whole or not at
-/// all.
-async fn reload(file: &Path, state: &Arc<State>, listeners: &mut Listeners) {
-    manager::reloading();
-    match try_reload(file.to_owned(), state, listeners).await {
-        Ok(version) => {
-            state.telemetry.metrics().reload(Some(version));
-            state.history.reloaded(UtcTime::now(), true);
-            tracing::info!(version, "The new configuration serves.");
-            manager::ready(version);
-        }
-        Err(why) => {
-            state.telemetry.metrics().reload(None);
-            state.history.reloaded(UtcTime::now(), false);
-            tracing::error!("The configuration was not reloaded; the old one serves on.\n{why}");
-            manager::not_reloaded(state.snapshot().version());
-        }
-    }
-}
-
-async fn try_reload(
-    file: PathBuf,
-    state: &Arc<State>,
-    listeners: &mut Listeners,
-) -> Result<u64, String> {
-    let previous = state.keep_snapshot();
-    // Reads files and resolves names: not a thing to do on a thread that serves.
-    let read = tokio::task::spawn_blocking(move || Config::load(&file));
-    let read = read.await.map_err(|e| e.to_string())?;
-    let config = read.map_err(|problems| problems.to_string())?;
-    let fetched = Fetched::fetch(&config, previous.fetched()).await;
-    let fetched = fetched.map_err(|problems| problems.to_string())?;
-    let build = move || Snapshot::build(config, fetched, Some(&previous));
-    let built = tokio::task::spawn_blocking(build);
-    let built = built.await.map_err(|e| e.to_string())?;
-    let snapshot = Arc::new(built.map_err(|problems| problems.to_string())?);
-    let bound = listeners.bind(&snapshot)?;
-    state.publish(snapshot.clone());
-    listeners.follow(&snapshot, bound);
-    validity::tell(state, &snapshot);
-    prepare_replay_memory(&snapshot);
-    Ok(snapshot.version())
-}
-
-/// Leaves without losing a request. First readiness fails, so that a load balancer looks
-/// elsewhere, while callers that come are served and told not to come back on the same
-/// connection. Then the listeners close, and what is in flight is waited for.
-async fn drain(state: &Arc<State>, listeners: &mut Listeners, process: &Process) {
-    let live = || state.live.load(Ordering::Relaxed);
-    tracing::info!(connections = live(), "Draining.");
-    manager::stopping(process.drain_timeout);
-    let deadline = tokio::time::Instant::now() + process.drain_timeout;
-    state.leave();
-    let grace = (tokio::time::Instant::now() + process.drain_grace).min(deadline);
-    wait_until(grace, || live() == 0).await;
-    listeners.close().await;
-    state.close();
-    wait_until(deadline, || live() == 0).await;
-    match live() {
-        0 => tracing::info!("Every request was answered."),
-        left => tracing::warn!(connections = left, "Connections were cut off."),
-    }
-}
-
-async fn wait_until(deadline: tokio::time::Instant, done: impl Fn() -> bool) {
-    while !done() && tokio::time::Instant::now() < deadline {
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
-}
-
-/// Connects to the store of used signatures before the first request needs it.
-fn prepare_replay_memory(snapshot: &Snapshot) {
-    let memory = snapshot.authorizer().replay_memory().clone();
-    tokio::spawn(async move {
-        if !memory.is_ready().await {
-            tracing::error!("The store of used signatures cannot be reached.");
-        }
-    });
 }
