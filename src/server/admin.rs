@@ -2,6 +2,10 @@
 
 use std::sync::Arc;
 
+use std::io;
+use std::net::SocketAddr;
+use std::os::fd::{AsFd as _, OwnedFd};
+
 use async_trait::async_trait;
 use http::{Response, StatusCode, header};
 use pingora_core::apps::ServerApp as _;
@@ -9,6 +13,7 @@ use pingora_core::apps::http_app::{HttpServer, ServeHttp};
 use pingora_core::protocols::http::ServerSession;
 use pingora_core::protocols::l4::stream::Stream;
 use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
 
 use crate::clock::UtcTime;
 use crate::lambda::{FunctionCounts, Server};
@@ -18,6 +23,7 @@ use crate::telemetry::{
 };
 use crate::trust::List;
 
+use super::handed::{Of, Purpose};
 use super::state::State;
 use super::status::Status;
 
@@ -28,8 +34,52 @@ struct Admin {
     state: Arc<State>,
 }
 
-/// Serves metrics, health and status for as long as the process lives.
-pub(super) async fn serve(state: Arc<State>, socket: TcpListener) {
+/// The open admin listener.
+pub(super) struct AdminListener {
+    configured: SocketAddr,
+    pub(super) bound: SocketAddr,
+    /// For a successor.
+    socket: OwnedFd,
+    task: JoinHandle<()>,
+}
+
+impl AdminListener {
+    /// Serves metrics, health and status from here on.
+    ///
+    /// # Errors
+    /// There are no more descriptors.
+    pub(super) fn open(
+        state: Arc<State>,
+        configured: SocketAddr,
+        socket: TcpListener,
+    ) -> io::Result<Self> {
+        Ok(Self {
+            configured,
+            bound: socket.local_addr()?,
+            socket: socket.as_fd().try_clone_to_owned()?,
+            task: tokio::spawn(serve(state, socket)),
+        })
+    }
+
+    /// The socket, with what it is for.
+    ///
+    /// # Errors
+    /// There are no more descriptors.
+    pub(super) fn to_pass_on(&self) -> io::Result<(Purpose, OwnedFd)> {
+        let purpose = Purpose {
+            of: Of::Admin,
+            address: self.configured,
+        };
+        Ok((purpose, self.socket.try_clone()?))
+    }
+
+    /// Accepts nothing more.
+    pub(super) fn close(self) {
+        self.task.abort();
+    }
+}
+
+async fn serve(state: Arc<State>, socket: TcpListener) {
     let closing = state.closing();
     let app = Arc::new(HttpServer::new_app(Admin { state }));
     let places = Arc::new(tokio::sync::Semaphore::new(MAX_CONNECTIONS));

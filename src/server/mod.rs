@@ -13,6 +13,7 @@ mod exchange;
 mod function;
 mod gate;
 mod handed;
+mod handover;
 mod handshake;
 mod headers;
 mod history;
@@ -33,6 +34,7 @@ mod refresh;
 mod reload;
 mod reply;
 mod request;
+mod signals;
 mod slot;
 mod source;
 mod stapling;
@@ -40,6 +42,7 @@ mod state;
 mod status;
 mod stream;
 mod told;
+mod upgrade;
 mod upstream;
 mod validity;
 mod workers;
@@ -49,17 +52,21 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::net::TcpListener;
 
-use crate::config::{Config, Process};
+use crate::clock::UtcTime;
+use crate::config::Config;
 use crate::names::ListenerName;
 use crate::problem::Problems;
 use crate::snapshot::{Fetched, Snapshot};
 use crate::telemetry::Telemetry;
 use crate::tls;
 
+use admin::AdminListener;
 use handed::Handed;
+use handover::{Predecessor, Program};
 use listeners::Listeners;
+use signals::Signals;
 use state::State;
 use workers::Workers;
 
@@ -80,6 +87,15 @@ pub enum StartError {
         /// The system's word.
         source: std::io::Error,
     },
+    /// A process that has started this one does not hand over to it.
+    #[error("{0}")]
+    Handover(String),
+    /// There is nobody to take the store of used signatures' word.
+    #[error("the store of used signatures cannot be reached")]
+    ReplayMemory,
+    /// The process that this one has handed over to is gone.
+    #[error("the successor has ended before its predecessor has")]
+    SuccessorEnded,
 }
 
 /// Where a gateway that has started listens.
@@ -90,14 +106,30 @@ pub struct Started {
     pub admin: Option<SocketAddr>,
 }
 
-/// Runs the gateway of `file` until SIGTERM or SIGINT; SIGHUP reloads. `started` is called
-/// once it listens.
+/// Runs the gateway of `file` until SIGTERM or SIGINT; SIGHUP reloads, SIGUSR2 hands over to a
+/// process of the program as it is then. `started` is called once it serves.
 ///
 /// # Errors
-/// It cannot start. Once it has, nothing but a signal ends it.
+/// It cannot start, or the process that it has handed over to has ended while it was still leaving.
 pub fn run(file: &Path, started: impl FnOnce(&Started)) -> Result<(), StartError> {
     // Before anything else is opened.
-    let handed = Handed::take().map_err(StartError::Bind)?;
+    let (predecessor, handed) = match Predecessor::meet().map_err(StartError::Handover)? {
+        Some((predecessor, sockets)) => (Some(predecessor), Handed::by_a_predecessor(sockets)),
+        None => (None, Handed::by_the_manager().map_err(StartError::Bind)?),
+    };
+    let ended = start(file, predecessor.as_ref(), handed, started);
+    if let (Err(why), Some(predecessor)) = (&ended, &predecessor) {
+        predecessor.tell_failure(&why.to_string());
+    }
+    ended
+}
+
+fn start(
+    file: &Path,
+    predecessor: Option<&Predecessor>,
+    handed: Handed,
+    started: impl FnOnce(&Started),
+) -> Result<(), StartError> {
     tls::install_crypto();
     let config = Config::load(file).map_err(StartError::Config)?;
     let telemetry =
@@ -115,7 +147,7 @@ pub fn run(file: &Path, started: impl FnOnce(&Started)) -> Result<(), StartError
         .enable_all()
         .build()
         .map_err(no_threads)?;
-    let process = config.process.clone();
+    let threads = config.process.threads;
     let fetched = runtime.block_on(Fetched::fetch(&config, &Fetched::default()));
     let fetched = fetched.map_err(StartError::Config)?;
     let snapshot = Snapshot::build(config, fetched, None).map_err(StartError::Config)?;
@@ -124,9 +156,12 @@ pub fn run(file: &Path, started: impl FnOnce(&Started)) -> Result<(), StartError
         source,
     })?;
     let state = Arc::new(state);
-    let workers = Workers::start(&state, process.threads).map_err(no_threads)?;
+    let workers = Workers::start(&state, threads).map_err(no_threads)?;
     let workers = Arc::new(workers);
-    let serving = serve(file, &process, &state, &workers, handed, started);
+    let serving = async {
+        let opened = open(&state, &workers, predecessor, handed, started).await?;
+        serve(file, &state, &workers, opened).await
+    };
     let ended = runtime.block_on(serving);
     // Tasks that are left have had their time.
     runtime.shutdown_timeout(Duration::from_millis(100));
@@ -137,45 +172,87 @@ pub fn run(file: &Path, started: impl FnOnce(&Started)) -> Result<(), StartError
     ended
 }
 
-async fn serve(
-    file: &Path,
-    process: &Process,
+/// What is open while the gateway serves.
+struct Opened {
+    signals: Signals,
+    listeners: Listeners,
+    admin: Option<AdminListener>,
+}
+
+/// Opens everything, and takes over from a predecessor when nothing can fail any more.
+async fn open(
     state: &Arc<State>,
     workers: &Arc<Workers>,
+    predecessor: Option<&Predecessor>,
     handed: Handed,
     started: impl FnOnce(&Started),
-) -> Result<(), StartError> {
-    let signals = |kind| {
-        signal(kind).map_err(|source| StartError::System {
-            what: "no signals",
-            source,
-        })
-    };
-    let mut hangup = signals(SignalKind::hangup())?;
-    let mut terminate = signals(SignalKind::terminate())?;
-    let mut interrupt = signals(SignalKind::interrupt())?;
+) -> Result<Opened, StartError> {
+    let signals = Signals::hear()?;
     let snapshot = state.keep_snapshot();
     check_handed(&handed, &snapshot)?;
     let mut listeners = Listeners::new(state.clone(), workers.clone(), handed);
     let bound = listeners.bind(&snapshot).map_err(StartError::Bind)?;
-    let admin = open_admin(process, state)?;
+    let admin = bind_admin(&snapshot, &mut listeners)?;
+    let waiting = match predecessor {
+        None => None,
+        Some(predecessor) => {
+            reload::wait_for_replay_memory(&snapshot).await?;
+            let waiting = predecessor.take_over(state).await;
+            Some(waiting.map_err(StartError::Handover)?)
+        }
+    };
+    listeners.close_the_rest();
     listeners.follow(&snapshot, bound);
+    let admin = admin.map(|(address, socket)| {
+        AdminListener::open(state.clone(), address, socket).map_err(|e| no_admin(address, &e))
+    });
+    let admin = admin.transpose()?;
     validity::tell(state, &snapshot);
     reload::prepare_replay_memory(&snapshot);
     tokio::spawn(snapshot.trusts().responders().clone().run());
+    if let Some(waiting) = waiting {
+        let own = waiting.serve(state.clone()).await;
+        own.map_err(StartError::Handover)?;
+        state.history.upgraded(UtcTime::now());
+        state.telemetry.metrics().upgrade(true);
+    }
     started(&Started {
         listeners: listeners
             .addresses()
             .map(|(name, at)| (name.clone(), at))
             .collect(),
-        admin,
+        admin: admin.as_ref().map(|admin| admin.bound),
     });
     manager::ready(snapshot.version());
-    tokio::spawn(manager::watch(workers.clone()));
+    Ok(Opened {
+        signals,
+        listeners,
+        admin,
+    })
+}
+
+async fn serve(
+    file: &Path,
+    state: &Arc<State>,
+    workers: &Arc<Workers>,
+    opened: Opened,
+) -> Result<(), StartError> {
+    let program = Program::of_this_process();
+    let Opened {
+        signals,
+        mut listeners,
+        admin,
+    } = opened;
+    let Signals {
+        mut hangup,
+        mut upgrade,
+        mut end,
+    } = signals;
+    let watch = tokio::spawn(manager::watch(workers.clone()));
     let mut fresh = refresh::start(state.clone());
     let mut issued = acme::start(state.clone());
     stapling::start(state.clone());
-    loop {
+    let successor = loop {
         tokio::select! {
             Some(news) = fresh.recv() => refresh::publish(state, news).await,
             Some(names) = issued.recv() => acme::publish(state, &names),
@@ -183,16 +260,32 @@ async fn serve(
             // without a pause.
             _ = hangup.recv() => tokio::select! {
                 () = reload::reload(file, state, &mut listeners) => {}
-                _ = terminate.recv() => break,
-                _ = interrupt.recv() => break,
+                () = end.asked() => break None,
             },
-            _ = terminate.recv() => break,
-            _ = interrupt.recv() => break,
+            _ = upgrade.recv() => tokio::select! {
+                successor = upgrade::upgrade(&program, state, &listeners, admin.as_ref()) => {
+                    if successor.is_some() {
+                        break successor;
+                    }
+                }
+                () = end.asked() => break None,
+            },
+            () = end.asked() => break None,
         }
-    }
+    };
     let snapshot = state.keep_snapshot();
-    leave::drain(state, &mut listeners, snapshot.process()).await;
-    Ok(())
+    let process = snapshot.process();
+    let Some(successor) = successor else {
+        leave::drain(state, &mut listeners, process).await;
+        return Ok(());
+    };
+    // All that is the successor's from here on.
+    watch.abort();
+    if let Some(admin) = admin {
+        admin.close();
+    }
+    drop((fresh, issued));
+    leave::make_way(state, &mut listeners, process, successor, &mut end).await
 }
 
 /// A socket that nobody serves would let callers wait for ever.
@@ -209,17 +302,21 @@ fn check_handed(handed: &Handed, snapshot: &Snapshot) -> Result<(), StartError> 
     }
 }
 
-fn open_admin(process: &Process, state: &Arc<State>) -> Result<Option<SocketAddr>, StartError> {
-    let Some(address) = process.admin else {
+fn bind_admin(
+    snapshot: &Snapshot,
+    listeners: &mut Listeners,
+) -> Result<Option<(SocketAddr, TcpListener)>, StartError> {
+    let Some(address) = snapshot.process().admin else {
         return Ok(None);
     };
-    let failed = |e: std::io::Error| {
-        StartError::Bind(format!(
-            "the admin listener cannot listen on {address}: {e}"
-        ))
-    };
-    let socket = listener::bind(address).map_err(failed)?;
-    let address = socket.local_addr().map_err(failed)?;
-    tokio::spawn(admin::serve(state.clone(), socket));
-    Ok(Some(address))
+    let handed = listeners.handed_admin(address);
+    let socket = handed.unwrap_or_else(|| listener::bind(address));
+    let socket = socket.map_err(|e| no_admin(address, &e))?;
+    Ok(Some((address, socket)))
+}
+
+fn no_admin(address: SocketAddr, why: &std::io::Error) -> StartError {
+    StartError::Bind(format!(
+        "the admin listener cannot listen on {address}: {why}"
+    ))
 }

@@ -9,6 +9,7 @@ use crate::clock::UtcTime;
 use crate::config::Config;
 use crate::snapshot::{Fetched, Snapshot};
 
+use super::StartError;
 use super::listeners::Listeners;
 use super::manager;
 use super::state::State;
@@ -56,6 +57,17 @@ async fn try_reload(
     validity::tell(state, &snapshot);
     prepare_replay_memory(&snapshot);
     Ok(snapshot.version())
+}
+
+/// Waits until the store of used signatures, if there is one, can be asked: before another process
+/// that can ask it is sent away.
+///
+/// # Errors
+/// It cannot be reached.
+pub(super) async fn wait_for_replay_memory(snapshot: &Snapshot) -> Result<(), StartError> {
+    let memory = snapshot.authorizer().replay_memory();
+    let ready = memory.is_ready().await;
+    ready.then_some(()).ok_or(StartError::ReplayMemory)
 }
 
 /// Connects to the store of used signatures before the first request needs it.

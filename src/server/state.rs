@@ -36,6 +36,8 @@ pub(super) struct State {
     pub(super) live: AtomicUsize,
     /// Set when the gateway wants no more callers, though it still serves those who come.
     leaving: AtomicBool,
+    /// Set when a successor serves, so that callers who are silent may leave in their own time.
+    patient: AtomicBool,
     /// True when no connection shall take another request.
     closing: watch::Sender<bool>,
 }
@@ -55,6 +57,7 @@ impl State {
             buffers: Arc::default(),
             live: AtomicUsize::new(0),
             leaving: AtomicBool::new(false),
+            patient: AtomicBool::new(false),
             closing: watch::Sender::new(false),
         })
     }
@@ -86,6 +89,14 @@ impl State {
 
     pub(super) fn leave(&self) {
         self.leaving.store(true, Ordering::Release);
+    }
+
+    pub(super) fn is_patient(&self) -> bool {
+        self.patient.load(Ordering::Acquire)
+    }
+
+    pub(super) fn be_patient(&self, patient: bool) {
+        self.patient.store(patient, Ordering::Release);
     }
 
     pub(super) fn close(&self) {

@@ -22,12 +22,17 @@ use ends::End;
 #[derive(Serialize)]
 pub(super) struct Status {
     version: &'static str,
+    /// Its id.
+    process: u32,
     /// RFC 3339, as all times here.
     time: String,
     started: String,
     uptime_secs: u64,
     /// Whether callers are wanted; not while the gateway drains.
     ready: bool,
+    last_upgrade: Option<LastUpgrade>,
+    /// Since this process started.
+    upgrades_failed: u64,
     configuration: Configuration,
     listeners: Vec<ListenerStatus>,
     routes: Vec<RouteStatus>,
@@ -52,6 +57,16 @@ struct LastReload {
     time: String,
     /// `published` or `failed`.
     result: &'static str,
+}
+
+/// An upgrade that an operator asked for: the one that this process came of, or one that nothing came
+/// of since.
+#[derive(Serialize)]
+struct LastUpgrade {
+    time: String,
+    /// `succeeded` or `failed`.
+    result: &'static str,
+    why: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -121,10 +136,13 @@ impl Status {
         let config = snapshot.config();
         Self {
             version: env!("CARGO_PKG_VERSION"),
+            process: std::process::id(),
             time: now.to_string(),
             started: history.started().to_string(),
             uptime_secs: history.uptime().as_secs(),
             ready: !state.is_leaving(),
+            last_upgrade: last_upgrade(history),
+            upgrades_failed: history.upgrades_failed(),
             configuration: configuration(&snapshot, history),
             listeners: each(&config.listeners, |one| listener(one, &tally)),
             routes: each(&config.routes, |one| route(one, &tally)),
@@ -146,6 +164,19 @@ impl Status {
     pub(super) fn page(&self) -> String {
         page::of(self)
     }
+}
+
+fn last_upgrade(history: &History) -> Option<LastUpgrade> {
+    let (time, result) = history.last_upgrade()?;
+    Some(LastUpgrade {
+        time: time.to_string(),
+        result: if result.is_ok() {
+            "succeeded"
+        } else {
+            "failed"
+        },
+        why: result.err(),
+    })
 }
 
 fn configuration(snapshot: &Snapshot, history: &History) -> Configuration {

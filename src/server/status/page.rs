@@ -34,16 +34,18 @@ fn header(status: &Status) -> String {
         true => ("ready", "good"),
         false => ("draining", "bad"),
     };
-    let reload = config.last_reload.as_ref().map_or_else(
-        || "none since the start".to_owned(),
-        |last| match last.result {
-            "published" => format!("published, {}", moment(&last.time)),
-            _ => format!(
-                "<b class=\"bad\">failed</b>, {}: the log says why; what served before serves on",
-                moment(&last.time)
-            ),
-        },
-    );
+    let outcome = |result: &str, time: &str| match result {
+        "failed" => format!(
+            "<b class=\"bad\">failed</b>, {}: the log says why; what served before serves on",
+            moment(time)
+        ),
+        good => format!("{good}, {}", moment(time)),
+    };
+    let reload = config.last_reload.as_ref();
+    let reload = reload.map(|last| outcome(last.result, &last.time));
+    let upgrade = status.last_upgrade.as_ref();
+    let upgrade = upgrade.map(|last| outcome(last.result, &last.time));
+    let none = || "none since the start".to_owned();
     let facts = [
         ("Version", escaped(status.version)),
         (
@@ -62,7 +64,8 @@ fn header(status: &Status) -> String {
                 moment(&config.loaded)
             ),
         ),
-        ("Last reload", reload),
+        ("Last reload", reload.unwrap_or_else(none)),
+        ("Last upgrade", upgrade.unwrap_or_else(none)),
     ];
     let facts = facts.map(|(name, value)| format!("<div><dt>{name}</dt><dd>{value}</dd></div>"));
     format!(

@@ -1,0 +1,173 @@
+//! The predecessor's side: starts a successor, gives it what it needs, and asks it afterwards.
+
+use std::collections::VecDeque;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::sync::oneshot;
+use tokio::time::timeout;
+
+use crate::replay::{Answer, Moving, ReplayMemory};
+use crate::server::handed::Purpose;
+use crate::server::manager;
+
+use super::program::{Program, Started};
+use super::sockets;
+use super::wire::{MOST_KNOWN, Said, hear, say};
+
+/// The longest that a successor may prepare itself: it fetches lists and secrets from elsewhere.
+const LONGEST_START: Duration = Duration::from_secs(60);
+/// The longest that it may take in what was remembered, and open its doors.
+const LONGEST_OPENING: Duration = Duration::from_secs(30);
+
+/// A process that serves in this one's place.
+pub(in crate::server) struct Successor {
+    gone: oneshot::Receiver<()>,
+}
+
+impl Successor {
+    /// Returns when it has ended.
+    pub(in crate::server) async fn gone(&mut self) {
+        // Whoever could tell is gone as well when this fails.
+        let _ = (&mut self.gone).await;
+    }
+}
+
+/// Questions that were asked and have no answer yet, the first first.
+type Asked = Arc<Mutex<VecDeque<oneshot::Sender<Answer>>>>;
+
+/// Has a successor take over `sockets` and `memory`.
+///
+/// # Errors
+/// Why it does not. It has ended then, and nothing has changed.
+pub(in crate::server) async fn hand_over(
+    program: &Program,
+    sockets: &[(Purpose, OwnedFd)],
+    memory: &ReplayMemory,
+) -> Result<Successor, String> {
+    let (own, theirs) = UnixStream::pair().map_err(|e| e.to_string())?;
+    let mut started = program.start(theirs.into())?;
+    let given = give(&mut started, own, sockets, memory).await;
+    match given {
+        Ok(successor) => {
+            started.release();
+            Ok(successor)
+        }
+        Err(Failure::Told(why)) => Err(why),
+        Err(Failure::Ended) => Err(format!("the successor ended: {}", started.end())),
+        Err(Failure::Slow(what)) => Err(format!("the successor takes too long to {what}")),
+    }
+}
+
+enum Failure {
+    /// By itself, with the reason.
+    Told(String),
+    Ended,
+    Slow(&'static str),
+}
+
+impl From<io::Error> for Failure {
+    fn from(_: io::Error) -> Self {
+        Self::Ended
+    }
+}
+
+async fn give(
+    started: &mut Started,
+    channel: UnixStream,
+    sockets: &[(Purpose, OwnedFd)],
+    memory: &ReplayMemory,
+) -> Result<Successor, Failure> {
+    sockets::send(&channel, sockets)?;
+    channel.set_nonblocking(true)?;
+    let (mut ear, mut mouth) = tokio::net::UnixStream::from_std(channel)?.into_split();
+    within(LONGEST_START, "start", expect(&mut ear, Said::Prepared)).await?;
+    let opening = async {
+        let mut moving = memory.move_away();
+        if let Some(moving) = &mut moving {
+            tell_known(moving, &mut mouth).await?;
+        }
+        say(&mut mouth, &Said::AllKnown).await?;
+        // Questions wait until here: the successor opens its doors in no time.
+        expect(&mut ear, Said::Serving).await?;
+        Ok(moving)
+    };
+    let moving = within(LONGEST_OPENING, "open its doors", opening).await?;
+    manager::handed_over(started.id());
+    say(&mut mouth, &Said::Yours).await?;
+    let (tell, gone) = oneshot::channel();
+    tokio::spawn(async move {
+        converse(ear, mouth, moving).await;
+        let _ = tell.send(());
+    });
+    Ok(Successor { gone })
+}
+
+async fn within<T>(
+    limit: Duration,
+    what: &'static str,
+    work: impl Future<Output = Result<T, Failure>>,
+) -> Result<T, Failure> {
+    timeout(limit, work)
+        .await
+        .unwrap_or(Err(Failure::Slow(what)))
+}
+
+async fn expect(ear: &mut OwnedReadHalf, what: Said) -> Result<(), Failure> {
+    match hear(ear).await? {
+        said if said == what => Ok(()),
+        Said::Failed(why) => Err(Failure::Told(why)),
+        _ => Err(Failure::Told("the successor is not understood".to_owned())),
+    }
+}
+
+async fn tell_known(moving: &Moving, mouth: &mut OwnedWriteHalf) -> io::Result<()> {
+    for known in moving.known() {
+        for piece in known.chunks(MOST_KNOWN) {
+            say(mouth, &Said::Known(piece.to_vec())).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Passes questions on and answers back until the successor has ended.
+async fn converse(mut ear: OwnedReadHalf, mouth: OwnedWriteHalf, moving: Option<Moving>) {
+    let asked = Asked::default();
+    let asking = tokio::spawn(ask(mouth, moving, asked.clone()));
+    while let Ok(Said::Answer(answer)) = hear(&mut ear).await {
+        if let Some(reply) = lock(&asked).pop_front() {
+            // Whoever asked may have left.
+            let _ = reply.send(answer);
+        }
+    }
+    asking.abort();
+    // With what it held, the memory is back in this process.
+    let _ = asking.await;
+    lock(&asked).clear();
+}
+
+/// Keeps the way open, though there be nothing to ask.
+async fn ask(mut mouth: OwnedWriteHalf, moving: Option<Moving>, asked: Asked) {
+    let Some(mut moving) = moving else {
+        return std::future::pending().await;
+    };
+    while let Some(question) = moving.question().await {
+        lock(&asked).push_back(question.reply);
+        if say(&mut mouth, &Said::Question(question.entry))
+            .await
+            .is_err()
+        {
+            return;
+        }
+    }
+}
+
+fn lock(
+    asked: &Mutex<VecDeque<oneshot::Sender<Answer>>>,
+) -> std::sync::MutexGuard<'_, VecDeque<oneshot::Sender<Answer>>> {
+    asked.lock().unwrap_or_else(PoisonError::into_inner)
+}
