@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::io;
 use std::net::SocketAddr;
 use std::os::fd::{AsFd as _, OwnedFd};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use http::{Response, StatusCode, header};
@@ -13,6 +14,7 @@ use pingora_core::apps::http_app::{HttpServer, ServeHttp};
 use pingora_core::protocols::http::ServerSession;
 use pingora_core::protocols::l4::stream::Stream;
 use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 
 use crate::clock::UtcTime;
@@ -29,6 +31,8 @@ use super::status::Status;
 
 /// Connections to the admin listener at once.
 const MAX_CONNECTIONS: usize = 64;
+/// How long they have when the gateway ends.
+const LAST_ANSWERS: Duration = Duration::from_secs(1);
 
 struct Admin {
     state: Arc<State>,
@@ -40,6 +44,7 @@ pub(super) struct AdminListener {
     pub(super) bound: SocketAddr,
     /// For a successor.
     socket: OwnedFd,
+    places: Arc<Semaphore>,
     task: JoinHandle<()>,
 }
 
@@ -53,11 +58,13 @@ impl AdminListener {
         configured: SocketAddr,
         socket: TcpListener,
     ) -> io::Result<Self> {
+        let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
         Ok(Self {
             configured,
             bound: socket.local_addr()?,
             socket: socket.as_fd().try_clone_to_owned()?,
-            task: tokio::spawn(serve(state, socket)),
+            task: tokio::spawn(serve(state, socket, places.clone())),
+            places,
         })
     }
 
@@ -74,21 +81,27 @@ impl AdminListener {
     }
 
     /// Accepts nothing more.
-    pub(super) fn close(self) {
+    pub(super) fn close(&self) {
         self.task.abort();
+    }
+
+    /// Waits for answers that are on their way, though not for long.
+    pub(super) async fn end(self) {
+        let all = self.places.acquire_many(MAX_CONNECTIONS as u32);
+        // Who takes longer than that does not want to know.
+        let _ = tokio::time::timeout(LAST_ANSWERS, all).await;
     }
 }
 
-async fn serve(state: Arc<State>, socket: TcpListener) {
+async fn serve(state: Arc<State>, socket: TcpListener, places: Arc<Semaphore>) {
     let closing = state.closing();
     let app = Arc::new(HttpServer::new_app(Admin { state }));
-    let places = Arc::new(tokio::sync::Semaphore::new(MAX_CONNECTIONS));
     loop {
         let Ok(place) = places.clone().acquire_owned().await else {
             return;
         };
         let Ok((stream, _)) = socket.accept().await else {
-            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+            tokio::time::sleep(Duration::from_millis(50)).await;
             continue;
         };
         let (app, closing) = (app.clone(), closing.clone());

@@ -51,6 +51,7 @@ pub(super) async fn make_way(
     state.leave();
     state.be_patient(true);
     listeners.close(Takes::Nobody).await;
+    successor.let_go().await;
     state.close();
     let ended = tokio::select! {
         () = wait_until(deadline, || live(state) == 0) => Ok(()),

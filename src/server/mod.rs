@@ -203,19 +203,18 @@ async fn open(
     };
     listeners.close_the_rest();
     listeners.follow(&snapshot, bound);
-    let admin = admin.map(|(address, socket)| {
-        AdminListener::open(state.clone(), address, socket).map_err(|e| no_admin(address, &e))
-    });
-    let admin = admin.transpose()?;
     validity::tell(state, &snapshot);
     reload::prepare_replay_memory(&snapshot);
     tokio::spawn(snapshot.trusts().responders().clone().run());
     if let Some(waiting) = waiting {
-        let own = waiting.serve(state.clone()).await;
-        own.map_err(StartError::Handover)?;
+        waiting.serve(state.clone()).await;
         state.history.upgraded(UtcTime::now());
         state.telemetry.metrics().upgrade(true);
     }
+    let admin = admin.map(|(address, socket)| {
+        AdminListener::open(state.clone(), address, socket).map_err(|e| no_admin(address, &e))
+    });
+    let admin = admin.transpose()?;
     started(&Started {
         listeners: listeners
             .addresses()
@@ -281,11 +280,15 @@ async fn serve(
     };
     // All that is the successor's from here on.
     watch.abort();
-    if let Some(admin) = admin {
+    drop((fresh, issued));
+    if let Some(admin) = &admin {
         admin.close();
     }
-    drop((fresh, issued));
-    leave::make_way(state, &mut listeners, process, successor, &mut end).await
+    let left = leave::make_way(state, &mut listeners, process, successor, &mut end).await;
+    if let Some(admin) = admin {
+        admin.end().await;
+    }
+    left
 }
 
 /// A socket that nobody serves would let callers wait for ever.

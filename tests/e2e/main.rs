@@ -59,6 +59,8 @@ mod status;
 mod stores;
 mod tls_callers;
 mod untrusted;
+mod upgrade;
+mod upgrade_failures;
 mod upstream_tls;
 mod upstreams;
 mod webhooks;

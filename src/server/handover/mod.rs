@@ -10,9 +10,9 @@
 //!    Then it says that it is prepared. Until then, nothing has changed for the predecessor.
 //! 3. The predecessor sends what its memory of used signatures holds, and asks the successor from
 //!    there on. The successor accepts connections and says that it serves.
-//! 4. The predecessor tells the service manager whose the service is now, tells the successor so,
-//!    accepts nothing more and leaves when what it has begun is done. Until it is gone, the successor
-//!    answers what it asks.
+//! 4. The predecessor accepts nothing more, tells the service manager whose the service is now, and
+//!    tells the successor so. It leaves when what it has begun is done. Until it is gone, the
+//!    successor answers what it asks.
 
 mod predecessor;
 mod program;

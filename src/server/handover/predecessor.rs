@@ -15,7 +15,7 @@ use crate::server::state::State;
 
 use super::program::MARK;
 use super::sockets;
-use super::wire::{Said, hear, say};
+use super::wire::{NONSENSE, Said, hear, say};
 
 /// The process that has this one's place until it is prepared.
 pub(in crate::server) struct Predecessor {
@@ -77,19 +77,16 @@ impl Predecessor {
             match hear(&mut ear).await? {
                 Said::Known(known) => memory.take_in(&known, UtcTime::now()),
                 Said::AllKnown => return Ok(Waiting { mouth, ear }),
-                _ => return Err(io::Error::other("it is not understood")),
+                _ => return Err(io::Error::other(NONSENSE)),
             }
         }
     }
 }
 
 impl Waiting {
-    /// Says that this process serves; returns when the service is its own. What the predecessor
-    /// asks is answered until it ends.
-    ///
-    /// # Errors
-    /// It has ended before.
-    pub(in crate::server) async fn serve(mut self, state: Arc<State>) -> Result<(), String> {
+    /// Says that this process serves; returns when the service is its own: when the predecessor says
+    /// so, or is no more. What it asks is answered until then.
+    pub(in crate::server) async fn serve(mut self, state: Arc<State>) {
         let (tell, told) = oneshot::channel();
         tokio::spawn(async move {
             let mut tell = Some(tell);
@@ -109,8 +106,9 @@ impl Waiting {
                 }
             }
         });
-        let lost = "the predecessor has ended before it had handed over";
-        told.await.map_err(|_| lost.to_owned())
+        if told.await.is_err() {
+            tracing::warn!("The predecessor has ended before it had let go.");
+        }
     }
 }
 

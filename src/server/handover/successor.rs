@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
+use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -11,25 +12,42 @@ use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
-use crate::replay::{Answer, Moving, ReplayMemory};
+use crate::replay::{Answer, Moving, Question, ReplayMemory};
 use crate::server::handed::Purpose;
 use crate::server::manager;
 
 use super::program::{Program, Started};
 use super::sockets;
-use super::wire::{MOST_KNOWN, Said, hear, say};
+use super::wire::{MOST_KNOWN, NONSENSE, Said, hear, say};
 
 /// The longest that a successor may prepare itself: it fetches lists and secrets from elsewhere.
 const LONGEST_START: Duration = Duration::from_secs(60);
 /// The longest that it may take in what was remembered, and open its doors.
 const LONGEST_OPENING: Duration = Duration::from_secs(30);
 
-/// A process that serves in this one's place.
+/// A process that serves beside this one, to take its place.
 pub(in crate::server) struct Successor {
+    process: u32,
+    let_go: Option<oneshot::Sender<Told>>,
     gone: oneshot::Receiver<()>,
 }
 
+/// Where it is told that something was said.
+type Told = oneshot::Sender<()>;
+
 impl Successor {
+    /// Tells it, and the service manager, that the service is its own.
+    pub(in crate::server) async fn let_go(&mut self) {
+        manager::handed_over(self.process);
+        let (tell, told) = oneshot::channel();
+        if let Some(let_go) = self.let_go.take()
+            && let_go.send(tell).is_ok()
+        {
+            // It has ended when this fails.
+            let _ = told.await;
+        }
+    }
+
     /// Returns when it has ended.
     pub(in crate::server) async fn gone(&mut self) {
         // Whoever could tell is gone as well when this fails.
@@ -71,8 +89,12 @@ enum Failure {
 }
 
 impl From<io::Error> for Failure {
-    fn from(_: io::Error) -> Self {
-        Self::Ended
+    fn from(error: io::Error) -> Self {
+        match error.kind() {
+            // This room's own.
+            io::ErrorKind::Other => Self::Told(error.to_string()),
+            _ => Self::Ended,
+        }
     }
 }
 
@@ -97,14 +119,17 @@ async fn give(
         Ok(moving)
     };
     let moving = within(LONGEST_OPENING, "open its doors", opening).await?;
-    manager::handed_over(started.id());
-    say(&mut mouth, &Said::Yours).await?;
     let (tell, gone) = oneshot::channel();
+    let (let_go, gone_from) = oneshot::channel();
     tokio::spawn(async move {
-        converse(ear, mouth, moving).await;
+        converse(ear, mouth, moving, gone_from).await;
         let _ = tell.send(());
     });
-    Ok(Successor { gone })
+    Ok(Successor {
+        process: started.id(),
+        let_go: Some(let_go),
+        gone,
+    })
 }
 
 async fn within<T>(
@@ -121,7 +146,7 @@ async fn expect(ear: &mut OwnedReadHalf, what: Said) -> Result<(), Failure> {
     match hear(ear).await? {
         said if said == what => Ok(()),
         Said::Failed(why) => Err(Failure::Told(why)),
-        _ => Err(Failure::Told("the successor is not understood".to_owned())),
+        _ => Err(io::Error::other(NONSENSE).into()),
     }
 }
 
@@ -135,9 +160,14 @@ async fn tell_known(moving: &Moving, mouth: &mut OwnedWriteHalf) -> io::Result<(
 }
 
 /// Passes questions on and answers back until the successor has ended.
-async fn converse(mut ear: OwnedReadHalf, mouth: OwnedWriteHalf, moving: Option<Moving>) {
+async fn converse(
+    mut ear: OwnedReadHalf,
+    mouth: OwnedWriteHalf,
+    moving: Option<Moving>,
+    let_go: oneshot::Receiver<Told>,
+) {
     let asked = Asked::default();
-    let asking = tokio::spawn(ask(mouth, moving, asked.clone()));
+    let asking = tokio::spawn(ask(mouth, moving, asked.clone(), let_go));
     while let Ok(Said::Answer(answer)) = hear(&mut ear).await {
         if let Some(reply) = lock(&asked).pop_front() {
             // Whoever asked may have left.
@@ -150,19 +180,42 @@ async fn converse(mut ear: OwnedReadHalf, mouth: OwnedWriteHalf, moving: Option<
     lock(&asked).clear();
 }
 
-/// Keeps the way open, though there be nothing to ask.
-async fn ask(mut mouth: OwnedWriteHalf, moving: Option<Moving>, asked: Asked) {
-    let Some(mut moving) = moving else {
-        return std::future::pending().await;
-    };
-    while let Some(question) = moving.question().await {
-        lock(&asked).push_back(question.reply);
-        if say(&mut mouth, &Said::Question(question.entry))
-            .await
-            .is_err()
-        {
+/// Says what is to be said as long as this process lives: the way stays open, though there be nothing
+/// to ask.
+async fn ask(
+    mut mouth: OwnedWriteHalf,
+    mut moving: Option<Moving>,
+    asked: Asked,
+    let_go: oneshot::Receiver<Told>,
+) {
+    let mut let_go = pin!(let_go);
+    let mut let_gone = false;
+    loop {
+        let mut tell = None;
+        let said = tokio::select! {
+            Ok(told) = &mut let_go, if !let_gone => {
+                let_gone = true;
+                tell = Some(told);
+                Said::Yours
+            }
+            Some(question) = next_question(&mut moving) => {
+                lock(&asked).push_back(question.reply);
+                Said::Question(question.entry)
+            }
+            else => return,
+        };
+        if say(&mut mouth, &said).await.is_err() {
             return;
         }
+        // Whoever waits for it may have been cut off.
+        tell.map(|tell| tell.send(()));
+    }
+}
+
+async fn next_question(moving: &mut Option<Moving>) -> Option<Question> {
+    match moving {
+        Some(moving) => moving.question().await,
+        None => std::future::pending().await,
     }
 }
 

@@ -12,6 +12,7 @@ use crate::replay::{Answer, Entry, Known};
 /// Keys in one message.
 pub(super) const MOST_KNOWN: usize = 16 * 1024;
 const KNOWN_BYTES: usize = 36;
+pub(super) const NONSENSE: &str = "the other process says what is not understood";
 const MOST_BYTES: usize = MOST_KNOWN * KNOWN_BYTES;
 
 /// What is said.
@@ -106,7 +107,6 @@ fn known_of(bytes: &[u8; KNOWN_BYTES]) -> Known {
 /// # Errors
 /// The other has ended, or says what nobody says.
 pub(super) async fn hear(channel: &mut OwnedReadHalf) -> io::Result<Said> {
-    const NONSENSE: &str = "the other process says what is not understood";
     let kind = channel.read_u8().await?;
     let length = channel.read_u32().await? as usize;
     if length > MOST_BYTES {

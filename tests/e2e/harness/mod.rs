@@ -25,6 +25,7 @@ pub mod signed;
 pub mod store;
 pub mod sts;
 pub mod tls_caller;
+pub mod traffic;
 
 use std::path::Path;
 use std::process::{Command, Output};
