@@ -1,7 +1,15 @@
 //! Requests of the gateway's own to services of AWS, signed with SigV4 by AWS's own `aws-sigv4`.
 //! In: a request as it will be sent, and the hash of its body. Out: the fields to add.
+//! And what a machine in AWS asks for itself: its metadata, what is kept for it, and its group.
 
 mod credentials;
+mod http;
+mod kept;
+mod lifecycle;
+mod metadata;
+mod patience;
+mod refused;
+mod service;
 
 use std::time::{Duration, SystemTime};
 
@@ -15,6 +23,12 @@ use crate::clock::UtcTime;
 use crate::digest::hex;
 
 use credentials::Wallet;
+
+pub use kept::{MAX_VALUE, Value, object, parameter, secret};
+pub use lifecycle::go_on;
+pub use metadata::{Metadata, Unavailable};
+pub use refused::Refused;
+pub use service::{Api, Service, Unanswered};
 
 /// For what a signature is made.
 #[derive(Debug, Clone, PartialEq, Eq)]
