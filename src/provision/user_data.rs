@@ -116,7 +116,8 @@ fn read_source(table: &mut Table<'_>, is_secret: bool) -> Option<Source> {
         [key] => key,
         _ => {
             let (line, label) = (table.line(), table.label().to_owned());
-            for key in named {
+            // Asked for by name, so that a slip of the pen is told what it is near to.
+            for key in SOURCES {
                 table.leave_out(key);
             }
             let all = alternatives(SOURCES);
@@ -143,7 +144,7 @@ fn read_source(table: &mut Table<'_>, is_secret: bool) -> Option<Source> {
 /// User data can be read by whoever may describe the instance, and by every program on it.
 fn read_text(text: String, is_secret: bool) -> Result<Source, &'static str> {
     match is_secret || holds_private_key(text.as_bytes()) {
-        true => Err("is a secret, and user data is none; keep it in Secrets Manager"),
+        true => Err("would be a secret in user data, which is none; keep it in Secrets Manager"),
         false => Ok(Source::Text(text)),
     }
 }
@@ -270,7 +271,20 @@ lifecycle_hook = \"\\u0007\"
         assert!(!said(text).contains("hidden"));
     }
 
-    const WRONG: &str = "";
+    const WRONG: &str = "\
+user data:2: path \"../shadow\" has \"..\" or \".\" in it; write where the file lies
+user data:5: path \"/etc/passwd\" is absolute; write it relative to the gateway's directory
+user data:6: \"ssm\" in [[file]] is no name or ARN: those have no spaces and up to 2048 characters
+user data:7: file \"tls\" must have exactly one of \"ssm\", \"secrets_manager\", \"s3\" or \"text\"
+user data:15: path \"ca.pem\" stands here twice; take one out
+user data:18: paths \"ca.pem\" and \"ca.pem/key\" cannot both be: one is a directory in the other; rename one
+user data:20: [[file]] has no \"path\"; write where it goes, such as path = \"gateway.toml\"
+user data:20: [[file]] must have exactly one of \"ssm\", \"secrets_manager\", \"s3\" or \"text\"
+user data:21: unknown key \"ssn\" in [[file]]; did you mean \"ssm\"?
+user data:24: \"text\" in file \"s\" would be a secret in user data, which is none; keep it in Secrets Manager
+user data:28: \"text\" in file \"k\" would be a secret in user data, which is none; keep it in Secrets Manager
+user data:29: [signal] has no \"auto_scaling_group\"; name both the group and its launch hook
+user data:30: \"lifecycle_hook\" is no name: those have up to 255 bytes, all of them printable";
 
     #[test]
     fn what_is_no_toml_or_too_long_is_refused() {

@@ -46,6 +46,11 @@ impl Gateway {
             write_store(directory);
         }
         write_config(directory, config);
+        Self::start_as_it_is(directory, environment)
+    }
+
+    /// A gateway with the configuration that is there.
+    pub fn start_as_it_is(directory: &Path, environment: &[(&str, &str)]) -> Self {
         let mut child = Command::new(PROGRAM)
             .args(["run", "--config"])
             .arg(directory.join("gateway.toml"))
