@@ -21,17 +21,20 @@ pub(super) fn client(timeout: Duration) -> Result<Client, String> {
         .map_err(|e| format!("there is no HTTP client: {}", words_of(e)))
 }
 
-/// The whole body, if it is no longer than `most` bytes; it is zeroized after use.
-pub(super) async fn body(mut answer: Response, most: usize) -> Result<Zeroizing<Vec<u8>>, String> {
+/// The whole body, which is zeroized after use; `None` when it is longer than `most` bytes.
+pub(super) async fn body(
+    mut answer: Response,
+    most: usize,
+) -> Result<Option<Zeroizing<Vec<u8>>>, String> {
     // Room for everything at once: growing would leave copies behind that nothing zeroizes.
     let mut body = Zeroizing::new(Vec::with_capacity(most));
     while let Some(chunk) = answer.chunk().await.map_err(words_of)? {
         if chunk.len() > most - body.len() {
-            return Err(format!("the answer is longer than {most} bytes"));
+            return Ok(None);
         }
         body.extend_from_slice(&chunk);
     }
-    Ok(body)
+    Ok(Some(body))
 }
 
 /// The innermost cause, without the URL.

@@ -140,14 +140,20 @@ async fn send(
     request: RequestBuilder,
     most: usize,
 ) -> Result<Option<Zeroizing<Vec<u8>>>, Unavailable> {
-    let answer = request.send().await.map_err(|error| Unavailable {
+    let passing = |why| Unavailable {
         base: base.to_owned(),
-        why: http::words_of(error),
+        why,
         is_passing: true,
-    })?;
-    let lasting = |why| Unavailable::lasting(base, why);
+    };
+    let answer = request.send().await;
+    let answer = answer.map_err(|error| passing(http::words_of(error)))?;
     match answer.status() {
-        StatusCode::OK => http::body(answer, most).await.map(Some).map_err(lasting),
+        StatusCode::OK => {
+            let body = http::body(answer, most).await.map_err(passing)?;
+            let too_long = || format!("what it tells is longer than {most} bytes");
+            body.map(Some)
+                .ok_or_else(|| Unavailable::lasting(base, too_long()))
+        }
         StatusCode::NOT_FOUND => Ok(None),
         status => Err(Unavailable {
             base: base.to_owned(),

@@ -22,7 +22,8 @@ const MAX_WORDS: usize = 300;
 impl Refused {
     pub(super) async fn read(answer: Response) -> Self {
         let status = answer.status().as_u16();
-        let body = http::body(answer, MAX_ANSWER).await.unwrap_or_default();
+        let body = http::body(answer, MAX_ANSWER).await;
+        let body = body.ok().flatten().unwrap_or_default();
         Self::parse(status, &String::from_utf8_lossy(&body))
     }
 

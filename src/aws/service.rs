@@ -12,7 +12,7 @@ use crate::clock::UtcTime;
 use crate::digest::sha256;
 
 use super::refused::Refused;
-use super::{NotSigned, Outgoing, Paths, Scope, Signer, http, patience};
+use super::{Account, NotSigned, Outgoing, Paths, Scope, Signer, http, patience};
 
 /// The services that are asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -57,9 +57,12 @@ pub enum Unanswered {
     /// There are no credentials.
     #[error("{0}")]
     NotSigned(NotSigned),
-    /// There is no connection, it broke, or the answer is too long.
+    /// There is no connection, or it broke.
     #[error("{0}")]
     Broken(String),
+    /// The answer has more bytes than are taken.
+    #[error("the answer is longer than {0} bytes")]
+    TooLong(usize),
     /// The service says no.
     #[error("{0}")]
     Refused(Refused),
@@ -77,11 +80,11 @@ impl Service {
     ///
     /// # Errors
     /// What the environment says is no URL, or the system's authorities cannot be read.
-    pub fn open(api: Api, region: &str) -> Result<Self, String> {
+    pub fn open(api: Api, account: &Account) -> Result<Self, String> {
         let mut elsewhere = [api.variable(), ENDPOINT].into_iter();
         let elsewhere = elsewhere.find_map(|name| std::env::var(name).ok());
         let is_elsewhere = elsewhere.is_some();
-        let base = elsewhere.unwrap_or_else(|| usual_endpoint(api, region));
+        let base = elsewhere.unwrap_or_else(|| usual_endpoint(api, &account.region));
         let base = Url::parse(&base).ok().filter(Url::has_host);
         let base = base.ok_or_else(|| format!("the endpoint of {api} is no URL"))?;
         let paths = match api {
@@ -92,11 +95,14 @@ impl Service {
             api,
             base,
             is_elsewhere,
-            signer: Signer::new(Scope {
-                service: api.host().to_owned(),
-                region: region.to_owned(),
-                paths,
-            }),
+            signer: Signer {
+                scope: Scope {
+                    service: api.host().to_owned(),
+                    region: account.region.clone(),
+                    paths,
+                },
+                wallet: account.wallet.clone(),
+            },
             client: http::client(TIMEOUT)?,
         })
     }
@@ -119,7 +125,8 @@ impl Service {
         let answer = self.send(question).await?;
         if answer.status().is_success() {
             let body = http::body(answer, question.most).await;
-            return body.map_err(Unanswered::Broken);
+            let body = body.map_err(Unanswered::Broken)?;
+            return body.ok_or(Unanswered::TooLong(question.most));
         }
         Err(Unanswered::Refused(Refused::read(answer).await))
     }
@@ -165,9 +172,9 @@ impl Service {
 impl Unanswered {
     fn is_passing(&self) -> bool {
         match self {
-            Self::NotSigned(_) | Self::Broken(_) => true,
+            Self::Broken(_) => true,
             Self::Refused(refused) => refused.is_passing(),
-            Self::Strange(_) => false,
+            Self::NotSigned(_) | Self::TooLong(_) | Self::Strange(_) => false,
         }
     }
 }

@@ -1,11 +1,11 @@
 //! Gets what user data asks for. In: what is wanted. Out: every file's bytes, zeroized after use,
 //! or every `Problem` in getting them.
 
-use std::collections::HashMap;
-use std::collections::hash_map::Entry;
+use std::collections::HashSet;
+use std::collections::hash_map::{Entry, HashMap};
 use std::path::Path;
 
-use crate::aws::{self, Api, Metadata, Service, Unanswered, Unavailable, Value};
+use crate::aws::{self, Account, Api, Metadata, Service, Unanswered, Unavailable, Value};
 use crate::problem::Problems;
 
 use super::path::FilePath;
@@ -20,17 +20,23 @@ pub struct Fetched {
     pub bytes: Value,
 }
 
-/// The region that services are asked in: the environment's, or the one that the instance is in.
+/// Whom services are asked as, in the region of the environment or the one the instance is in.
 ///
 /// # Errors
-/// Neither says one.
-pub async fn region() -> Result<String, Unavailable> {
+/// There is no region, or there are no credentials.
+pub(super) async fn account() -> Result<Account, String> {
     let named = ["AWS_REGION", "AWS_DEFAULT_REGION"].into_iter();
     let mut named = named.filter_map(|name| std::env::var(name).ok());
-    match named.find(|region| !region.is_empty()) {
-        Some(region) => Ok(region),
-        None => Metadata::open().await?.region().await,
-    }
+    let region = match named.find(|region| !region.is_empty()) {
+        Some(region) => region,
+        None => instance_region().await.map_err(|why| why.to_string())?,
+    };
+    let account = Account::open(region).await;
+    account.map_err(|why| why.to_string())
+}
+
+async fn instance_region() -> Result<String, Unavailable> {
+    Metadata::open().await?.region().await
 }
 
 /// Fetches `wanted`, which stands in what is called `name`. `told` hears of each file.
@@ -43,7 +49,14 @@ pub async fn fetch(
     told: impl Fn(&FilePath, &Source),
 ) -> Result<Vec<Fetched>, Problems> {
     let mut problems = Problems::default();
-    let mut services = Services::default();
+    let is_aws = |wanted: &Wanted| !matches!(wanted.source, Source::Text(_));
+    let account = match wanted.iter().any(is_aws) {
+        true => Some(account().await.map_err(|why| {
+            Problems::with_file(name, format!("what it names cannot be had: {why}"))
+        })?),
+        false => None,
+    };
+    let mut services = Services::new(account);
     let mut all = Vec::new();
     for wanted in wanted {
         let Wanted {
@@ -67,41 +80,59 @@ pub async fn fetch(
     problems.or_ok(all)
 }
 
-/// The services that were asked so far, with their connections and credentials.
-#[derive(Default)]
+/// The services that were asked so far, with their connections.
 struct Services {
-    region: Option<String>,
+    account: Option<Account>,
     open: HashMap<Api, Service>,
+    /// Those that could not be reached however long they were waited for.
+    broken: HashSet<Api>,
 }
 
 impl Services {
-    async fn get(&mut self, source: &Source) -> Result<Value, String> {
-        let words = |why: Unanswered| why.to_string();
-        match source {
-            Source::Text(text) => Ok(Value::new(text.clone().into_bytes())),
-            Source::Ssm(name) => {
-                let service = self.service(Api::Ssm).await?;
-                aws::parameter(service, name).await.map_err(words)
-            }
-            Source::SecretsManager(id) => {
-                let service = self.service(Api::SecretsManager).await?;
-                aws::secret(service, id).await.map_err(words)
-            }
-            Source::S3 { bucket, key } => {
-                let service = self.service(Api::S3).await?;
-                aws::object(service, bucket, key).await.map_err(words)
-            }
+    fn new(account: Option<Account>) -> Self {
+        Self {
+            account,
+            open: HashMap::new(),
+            broken: HashSet::new(),
         }
     }
 
-    async fn service(&mut self, api: Api) -> Result<&Service, String> {
-        if self.region.is_none() {
-            self.region = Some(region().await.map_err(|why| why.to_string())?);
+    async fn get(&mut self, source: &Source) -> Result<Value, String> {
+        let api = match source {
+            Source::Text(text) => return Ok(Value::new(text.clone().into_bytes())),
+            Source::Ssm(_) => Api::Ssm,
+            Source::SecretsManager(_) => Api::SecretsManager,
+            Source::S3 { .. } => Api::S3,
+        };
+        // Others would wait as long for the same.
+        if self.broken.contains(&api) {
+            return Err(format!("{api} did not answer before"));
         }
-        let region = self.region.as_deref().unwrap_or_default();
+        let answer = ask(self.service(api)?, source).await;
+        answer.map_err(|why| {
+            if matches!(why, Unanswered::Broken(_)) {
+                self.broken.insert(api);
+            }
+            why.to_string()
+        })
+    }
+
+    fn service(&mut self, api: Api) -> Result<&Service, String> {
         match self.open.entry(api) {
             Entry::Occupied(open) => Ok(open.into_mut()),
-            Entry::Vacant(place) => Ok(place.insert(Service::open(api, region)?)),
+            Entry::Vacant(place) => {
+                let account = self.account.as_ref().ok_or("there is nobody to ask as")?;
+                Ok(place.insert(Service::open(api, account)?))
+            }
         }
+    }
+}
+
+async fn ask(service: &Service, source: &Source) -> Result<Value, Unanswered> {
+    match source {
+        Source::Text(text) => Ok(Value::new(text.clone().into_bytes())),
+        Source::Ssm(name) => aws::parameter(service, name).await,
+        Source::SecretsManager(id) => aws::secret(service, id).await,
+        Source::S3 { bucket, key } => aws::object(service, bucket, key).await,
     }
 }

@@ -16,7 +16,7 @@ mod target;
 mod user_data;
 mod written;
 
-pub use fetch::{Fetched, fetch, region};
+pub use fetch::{Fetched, fetch};
 pub use path::FilePath;
 pub use place::Outcome;
 pub use signal::{Signal, tell_group, wait_until_ready};

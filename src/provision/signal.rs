@@ -9,7 +9,7 @@ use tokio::time::{Instant, sleep, timeout_at};
 
 use crate::aws::{self, Api, Metadata, Service};
 
-use super::fetch::region;
+use super::fetch::account;
 
 /// A group and its hook, which holds new instances back.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -55,10 +55,10 @@ pub async fn wait_until_ready(admin: SocketAddr, patience: Duration) -> Result<(
 /// The instance's metadata cannot be had, or the group's service does not take it.
 pub async fn tell_group(signal: &Signal) -> Result<String, String> {
     let words = |why: aws::Unavailable| why.to_string();
-    let region = region().await.map_err(words)?;
+    let account = account().await?;
     let metadata = Metadata::open().await.map_err(words)?;
     let instance = metadata.instance_id().await.map_err(words)?;
-    let service = Service::open(Api::AutoScaling, &region)?;
+    let service = Service::open(Api::AutoScaling, &account)?;
     let told = aws::go_on(&service, &signal.group, &signal.hook, &instance).await;
     told.map_err(|why| why.to_string())?;
     Ok(instance)

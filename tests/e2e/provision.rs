@@ -372,7 +372,8 @@ fn what_is_wrong_changes_nothing_and_what_is_no_longer_named_goes() {
     assert_eq!(files(&directory), good);
 
     // Names of nothing, and a key that is not said to be a secret: all told at once.
-    cloud.keep("s3", "long", &"x".repeat((1 << 20) + 1), false);
+    let long = "client.put_object(Bucket='my-bucket', Key='long', Body=b'x' * 1048577)";
+    cloud.moto.python("s3", long);
     let data = USER_DATA
         .replace("server-key\"\nsecret = true", "server-key\"")
         .replace("/countersign/gateway.toml", "/countersign/gone.toml")
