@@ -385,7 +385,7 @@ fn what_is_wrong_changes_nothing_and_what_is_no_longer_named_goes() {
     let said = cloud.take_up();
     for line in [
         "user data:2: file \"gateway.toml\": parameter /countersign/gone.toml of Systems Manager cannot be had: the answer is 400: ParameterNotFound",
-        "user data:5: file \"credentials.toml\": secret countersign/lost of Secrets Manager cannot be had: the answer is 400: ResourceNotFoundException",
+        "user data:5: file \"credentials.toml\": secret countersign/lost of Secrets Manager cannot be had: the answer is 404: ResourceNotFoundException",
         "user data:9: file \"tls/server.key\" holds a private key; say secret = true",
         "user data:12: file \"tls/server.pem\": s3://my-bucket/certificates/none.pem cannot be had: the answer is 404: NoSuchKey",
         "s3://my-bucket/long cannot be had: the answer is longer than 1048576 bytes",
