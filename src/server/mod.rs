@@ -37,6 +37,7 @@ mod stapling;
 mod state;
 mod status;
 mod stream;
+mod timely;
 mod told;
 mod upstream;
 mod validity;
@@ -175,6 +176,7 @@ async fn serve(
     let mut fresh = refresh::start(state.clone());
     let mut issued = acme::start(state.clone());
     stapling::start(state.clone());
+    timely::start(state.clone());
     loop {
         tokio::select! {
             Some(news) = fresh.recv() => refresh::publish(state, news).await,

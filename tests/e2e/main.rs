@@ -14,6 +14,7 @@ mod callers;
 mod certificate_headers;
 mod certificate_rules;
 mod certificates;
+mod clock;
 mod commands;
 mod credentials;
 mod doors;
