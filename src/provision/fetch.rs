@@ -49,32 +49,15 @@ pub async fn fetch(
     told: impl Fn(&FilePath, &Source),
 ) -> Result<Vec<Fetched>, Problems> {
     let mut problems = Problems::default();
-    let is_aws = |wanted: &Wanted| !matches!(wanted.source, Source::Text(_));
-    let account = match wanted.iter().any(is_aws) {
-        true => Some(account().await.map_err(|why| {
-            Problems::with_file(name, format!("what it names cannot be had: {why}"))
-        })?),
-        false => None,
-    };
-    let mut services = Services::new(account);
+    let mut services = Services::open(name, &wanted).await?;
     let mut all = Vec::new();
     for wanted in wanted {
-        let Wanted {
-            path, source, line, ..
-        } = &wanted;
-        match services.get(source).await {
-            Ok(bytes) if !wanted.is_secret && holds_private_key(&bytes) => {
-                let text = format!("file \"{path}\" holds a private key; say secret = true");
-                problems.add(name, *line, text);
-            }
+        match services.get(&wanted).await {
             Ok(bytes) => {
-                told(path, source);
+                told(&wanted.path, &wanted.source);
                 all.push(Fetched { wanted, bytes });
             }
-            Err(why) => {
-                let text = format!("file \"{path}\": {source} cannot be had: {why}");
-                problems.add(name, *line, text);
-            }
+            Err(why) => problems.add(name, wanted.line, why),
         }
     }
     problems.or_ok(all)
@@ -89,15 +72,34 @@ struct Services {
 }
 
 impl Services {
-    fn new(account: Option<Account>) -> Self {
-        Self {
+    /// None asked yet; with credentials, if a source of `wanted` needs them.
+    async fn open(name: &Path, wanted: &[Wanted]) -> Result<Self, Problems> {
+        let is_aws = |wanted: &Wanted| !matches!(wanted.source, Source::Text(_));
+        let fail = |why| Problems::with_file(name, format!("what it names cannot be had: {why}"));
+        let account = match wanted.iter().any(is_aws) {
+            true => Some(account().await.map_err(fail)?),
+            false => None,
+        };
+        Ok(Self {
             account,
             open: HashMap::new(),
             broken: HashSet::new(),
+        })
+    }
+
+    async fn get(&mut self, wanted: &Wanted) -> Result<Value, String> {
+        let Wanted { path, source, .. } = wanted;
+        let failed = |why| format!("file \"{path}\": {source} cannot be had: {why}");
+        let bytes = self.get_from(source).await.map_err(failed)?;
+        match !wanted.is_secret && holds_private_key(&bytes) {
+            true => Err(format!(
+                "file \"{path}\" holds a private key; say secret = true"
+            )),
+            false => Ok(bytes),
         }
     }
 
-    async fn get(&mut self, source: &Source) -> Result<Value, String> {
+    async fn get_from(&mut self, source: &Source) -> Result<Value, String> {
         let api = match source {
             Source::Text(text) => return Ok(Value::new(text.clone().into_bytes())),
             Source::Ssm(_) => Api::Ssm,

@@ -5,7 +5,7 @@
 use std::collections::BTreeSet;
 use std::fs::{self, DirBuilder, File};
 use std::io;
-use std::os::unix::fs::DirBuilderExt as _;
+use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use nix::fcntl::{Flock, FlockArg};
@@ -70,7 +70,7 @@ impl Staged {
         owner: Option<Owner>,
     ) -> Result<Self, Problems> {
         let fail = |e: io::Error| Problems::with_file(directory, e.to_string());
-        fs::create_dir_all(directory).map_err(fail)?;
+        make(directory).map_err(fail)?;
         let directory = directory.canonicalize().map_err(fail)?;
         let lock = lock(&directory)?;
         let known = manifest::read(&directory.join(MANIFEST))?;
@@ -216,6 +216,15 @@ impl Drop for Staged {
     }
 }
 
+/// Makes the gateway's directory, for everybody to look into whatever the umask says.
+fn make(directory: &Path) -> io::Result<()> {
+    if directory.is_dir() {
+        return Ok(());
+    }
+    fs::create_dir_all(directory)?;
+    fs::set_permissions(directory, fs::Permissions::from_mode(0o755))
+}
+
 fn lock(directory: &Path) -> Result<Flock<File>, Problems> {
     let fail = |why: String| Problems::with_file(directory, why);
     let open = File::open(directory).map_err(|e| fail(e.to_string()))?;
@@ -233,3 +242,7 @@ fn gone(directory: &Path, known: &BTreeSet<FilePath>, fetched: &[Fetched]) -> BT
     };
     left.filter(is_file).cloned().collect()
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests;

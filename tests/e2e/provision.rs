@@ -70,8 +70,9 @@ impl Cloud {
 
     /// Runs the command on the instance.
     fn run(&self, arguments: &[&str]) -> Said {
-        let output = Command::new(PROGRAM)
-            .arg("provision")
+        // As the service runs it: what is for the gateway to read must not depend on it.
+        let output = Command::new("/bin/sh")
+            .args(["-c", "umask 077; exec \"$0\" provision \"$@\"", PROGRAM])
             .args(arguments)
             .env_clear()
             .env("AWS_EC2_METADATA_SERVICE_ENDPOINT", self.imds.endpoint())
@@ -234,9 +235,15 @@ fn a_machine_gets_its_files_serves_tells_its_group_and_takes_up_a_new_secret() {
         assert!(said.out.contains(line), "{line}: {}", said.all());
     }
     let directory = cloud.directory();
-    let modes = ["gateway.toml", "tls", "tls/server.key", "credentials.toml"];
+    let modes = [
+        "",
+        "gateway.toml",
+        "tls",
+        "tls/server.key",
+        "credentials.toml",
+    ];
     let modes = modes.map(|name| mode(&directory.join(name)));
-    assert_eq!(modes, [0o644, 0o755, 0o600, 0o600]);
+    assert_eq!(modes, [0o755, 0o644, 0o755, 0o600, 0o600]);
     let (ours, key) = (
         directory.metadata().unwrap(),
         directory.join("tls/server.key"),
