@@ -155,7 +155,7 @@ impl Staged {
                 Ok(path) => self.directory.join(path),
                 Err(_) => problem.file.clone(),
             },
-            text: self.in_place(&problem.text),
+            text: self.in_place(problem),
             line: problem.line,
         };
         let mut placed = Problems::default();
@@ -165,10 +165,19 @@ impl Staged {
         placed.or_ok(Checked(self))
     }
 
-    fn in_place(&self, text: &str) -> String {
+    /// The words, as if the files were in their places, with the cure that lasts.
+    fn in_place(&self, problem: &Problem) -> String {
         let new = self.staging.join(NEW);
+        let mut own = self.files.iter().map(|one| new.join(&one.path));
+        let (what, cure) = match problem.text.split_once("; run: chmod ") {
+            // Every run would undo it.
+            Some((what, _)) if own.any(|file| file == problem.file) => {
+                (what, "; say secret = true of it in the user data")
+            }
+            _ => (problem.text.as_str(), ""),
+        };
         let (new, place) = (new.to_string_lossy(), self.directory.to_string_lossy());
-        text.replace(&*new, &place)
+        what.replace(&*new, &place) + cure
     }
 
     /// What the configuration names by an absolute path is not what waits here, and so the check

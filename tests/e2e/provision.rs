@@ -378,6 +378,21 @@ fn what_is_wrong_changes_nothing_and_what_is_no_longer_named_goes() {
     assert!(said.err.contains(&cure), "{}", said.all());
     assert_eq!(files(&directory), good);
 
+    // A secret that everybody could read.
+    cloud.keep(
+        "ssm",
+        "/countersign/gateway.toml",
+        &config(free_address()),
+        true,
+    );
+    cloud
+        .imds
+        .set_user_data(USER_DATA.replace("credentials\"\nsecret = true", "credentials\""));
+    let said = cloud.take_up();
+    let cure = "can reach the secrets; say secret = true of it in the user data";
+    assert!(said.err.contains(cure), "{}", said.all());
+    assert_eq!(files(&directory), good);
+
     // Names of nothing, and a key that is not said to be a secret: all told at once.
     let long = "client.put_object(Bucket='my-bucket', Key='long', Body=b'x' * 1048577)";
     cloud.moto.python("s3", long);
