@@ -10,11 +10,12 @@ use pingora_core::protocols::http::ServerSession;
 use pingora_http::RequestHeader;
 
 use crate::call::host_of;
+use crate::client_certificate::ClientCertificate;
 use crate::clock::UtcTime;
 use crate::config::{Route, RouteMethods, Stage};
 use crate::identity::Shown;
 use crate::integration::Plan;
-use crate::lambda::{self, ClientCertificate};
+use crate::lambda;
 use crate::snapshot::Snapshot;
 
 use super::connection::Connection;
