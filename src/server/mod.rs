@@ -22,6 +22,7 @@ mod lane;
 mod lanes;
 mod listener;
 mod listeners;
+mod logged;
 mod manager;
 pub mod origin;
 mod outbox;
@@ -100,11 +101,10 @@ pub fn run(file: &Path, started: impl FnOnce(&Started)) -> Result<(), StartError
     let handed = Handed::take().map_err(StartError::Bind)?;
     tls::install_crypto();
     let config = Config::load(file).map_err(StartError::Config)?;
-    let telemetry =
-        Telemetry::open(&config.process.access_log).map_err(|source| StartError::System {
-            what: "the access log cannot be opened",
-            source,
-        })?;
+    let telemetry = Telemetry::open(&config.process).map_err(|source| StartError::System {
+        what: "the access log cannot be opened",
+        source,
+    })?;
     let no_threads = |source| StartError::System {
         what: "no threads",
         source,

@@ -17,6 +17,7 @@ use crate::telemetry::{LogTime, Record, RequestRecord};
 
 use super::buffers::Held;
 use super::connection::Connection;
+use super::logged;
 use super::state::State;
 
 /// A request on its way.
@@ -115,6 +116,9 @@ impl Request {
             .or(host);
         let tls = connection.tls.as_ref();
         let identity = tls.and_then(|tls| Some(&tls.certificate.as_ref()?.identity));
+        let snapshot = state.telemetry.wants_details().then(|| state.snapshot());
+        let details = snapshot.as_ref();
+        let details = details.map(|one| logged::details(self, connection, session, one));
         state.telemetry.tell(&Record::Request(RequestRecord {
             time: LogTime::now(),
             request_id: self.id.as_str(),
@@ -151,6 +155,8 @@ impl Request {
             duration_ms: milliseconds(self.started.elapsed()),
             upstream_ms: self.upstream_took.map(milliseconds),
             decide_us: self.decided_in.as_secs_f64() * 1e6,
+            trace_id: None,
+            details: details.as_ref(),
         }));
     }
 

@@ -179,7 +179,7 @@ fn port(session: &ServerSession) -> Option<u16> {
 }
 
 /// The caller's certificate, where it is trusted for this host.
-fn certificate<'a>(
+pub(super) fn certificate<'a>(
     connection: &'a Connection,
     snapshot: &'a Snapshot,
     host: &str,

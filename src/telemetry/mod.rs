@@ -1,8 +1,9 @@
 //! What the gateway tells of itself: one access-log line and a few counters for each event.
-//! In: a `Record`, told once when a request or a handshake has ended. Out: a line of JSON,
-//! Prometheus metrics. Labels come from configured names, never from what a caller sent.
+//! In: a `Record`, told once when a request or a handshake has ended. Out: a line, of JSON or as the
+//! configuration has it, and Prometheus metrics. Labels come from configured names, never from what a caller sent.
 
 mod access_log;
+mod format;
 mod functions;
 mod metrics;
 mod process;
@@ -12,9 +13,10 @@ mod registry;
 mod revocation;
 mod tally;
 
-use crate::config::AccessLog;
+use crate::config::Process;
 
 pub use access_log::AccessLogWriter;
+pub use format::RequestDetails;
 pub use functions::{FunctionRecord, Served};
 pub use metrics::{HandshakeResult, Metrics};
 pub use process::ProcessRecord;
@@ -34,9 +36,9 @@ impl Telemetry {
     ///
     /// # Errors
     /// The log's file cannot be opened.
-    pub fn open(log: &AccessLog) -> std::io::Result<Self> {
+    pub fn open(process: &Process) -> std::io::Result<Self> {
         Ok(Self {
-            log: AccessLogWriter::open(log)?,
+            log: AccessLogWriter::open(process)?,
             metrics: Metrics::new(),
         })
     }
@@ -52,6 +54,11 @@ impl Telemetry {
         if !self.log.write(record) {
             self.metrics.log_lines_dropped.inc();
         }
+    }
+
+    /// Whether a request's record is to come with its details.
+    pub fn wants_details(&self) -> bool {
+        self.log.has_template()
     }
 
     /// The counters.

@@ -2,6 +2,7 @@
 //! and of the dashboard by a real Prometheus that scrapes a gateway under load.
 
 mod load;
+mod log_format;
 mod prometheus;
 
 use std::collections::BTreeSet;
