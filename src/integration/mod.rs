@@ -55,6 +55,7 @@ pub struct Plan {
     leave: Option<Arc<Leave>>,
     duty: BodyDuty,
     carriers: Carriers,
+    scheme: Option<&'static str>,
     max_body_bytes: u64,
 }
 
@@ -87,6 +88,11 @@ impl Plan {
     /// The fields that carried the caller's signature.
     pub fn carriers(&self) -> &Carriers {
         &self.carriers
+    }
+
+    /// The scheme of the caller's signature; `None` when the policy has looked at none.
+    pub fn scheme(&self) -> Option<&'static str> {
+        self.scheme
     }
 
     /// The largest body.
@@ -188,6 +194,7 @@ impl Integrations {
             leave: permit.leave().cloned(),
             duty: permit.duty().clone(),
             carriers: permit.carriers().clone(),
+            scheme: permit.scheme(),
             max_body_bytes: pass.max_body_bytes(),
         }
     }

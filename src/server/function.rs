@@ -69,6 +69,8 @@ async fn invoke(
     held: &mut Held,
 ) -> Result<(), Stopped> {
     let refused = |failure| Stopped::Refused(lambda.refusal(failure));
+    // What it is told of the trace names the try as its parent.
+    request.set_out();
     let told = Told::of_planned(session, request, snapshot)?;
     let event = event_of(&told, request, snapshot, lambda).map_err(Stopped::Refused)?;
     held.grow(event.len()).map_err(Stopped::Refused)?;

@@ -39,6 +39,7 @@ mod state;
 mod status;
 mod stream;
 mod told;
+mod traced;
 mod upstream;
 mod validity;
 mod workers;
@@ -101,7 +102,7 @@ pub fn run(file: &Path, started: impl FnOnce(&Started)) -> Result<(), StartError
     let handed = Handed::take().map_err(StartError::Bind)?;
     tls::install_crypto();
     let config = Config::load(file).map_err(StartError::Config)?;
-    let telemetry = Telemetry::open(&config.process).map_err(|source| StartError::System {
+    let telemetry = Telemetry::open(&config).map_err(|source| StartError::System {
         what: "the access log cannot be opened",
         source,
     })?;

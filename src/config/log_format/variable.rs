@@ -142,7 +142,7 @@ pub(super) fn find(name: &str) -> Result<LogVariable, String> {
         let property = name.strip_prefix(*family);
         property.is_some_and(|property| !property.is_empty() && !property.contains('.'))
     };
-    if FREE.iter().any(|family| is_free(family)) {
+    if FREE.iter().any(is_free) {
         return Ok(LogVariable::Nothing);
     }
     if is_free(&AUTHORIZER) {
