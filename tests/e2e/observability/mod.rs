@@ -4,6 +4,7 @@
 mod load;
 mod log_format;
 mod prometheus;
+mod traces;
 
 use std::collections::BTreeSet;
 use std::fs;
