@@ -190,7 +190,7 @@ impl Request {
             trace_id: self.trace.as_ref().map(|trace| trace.id()),
             details: details.as_ref(),
         }));
-        traced::tell(state, session, self, connection, self.status(session));
+        traced::tell(state, session, self, connection);
     }
 
     /// The status that was sent; what the log has instead where none was.

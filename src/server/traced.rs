@@ -56,24 +56,20 @@ pub(super) fn tell(
     session: &ServerSession,
     request: &Request,
     connection: &Connection,
-    status: u16,
 ) {
     let trace = request.trace.as_deref().filter(|trace| trace.is_sampled());
     let (Some(tracer), Some(trace)) = (state.telemetry.tracer(), trace) else {
         return;
     };
-    let server = served(session, request, connection, status);
+    let server = served(session, request, connection);
     tracer.tell(trace, server, |attempt| tried(session, request, attempt));
 }
 
 /// "Semantic conventions for HTTP spans", server.
-fn served(
-    session: &ServerSession,
-    request: &Request,
-    connection: &Connection,
-    status: u16,
-) -> Described {
+fn served(session: &ServerSession, request: &Request, connection: &Connection) -> Described {
     let head = session.req_header();
+    let answer = session.response_written();
+    let status = answer.map_or(0, |answer| answer.status.as_u16());
     let method = known_method(head.method.as_str());
     let route = request.route.as_deref();
     let source = &connection.source;
@@ -117,7 +113,8 @@ fn served(
             (method, None) => method.to_owned(),
         },
         attributes: known,
-        failed: status == 0 || status >= 500,
+        // Who has left may have had enough.
+        failed: status >= 500 || status == 0 && request.refusal != Some(Refusal::CallerLeft),
     }
 }
 

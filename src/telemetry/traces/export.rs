@@ -257,3 +257,28 @@ fn rejected(answer: &[u8]) -> u64 {
     let partial = answer.partial_success.unwrap_or_default();
     u64::try_from(partial.rejected_spans).unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests {
+    use opentelemetry_proto::tonic::collector::trace::v1 as otlp;
+
+    use super::*;
+
+    #[test]
+    fn what_a_receiver_does_not_take_is_read_of_its_answer() {
+        let answer = |rejected_spans| {
+            let answer = otlp::ExportTraceServiceResponse {
+                partial_success: Some(otlp::ExportTracePartialSuccess {
+                    rejected_spans,
+                    error_message: "some".to_owned(),
+                }),
+            };
+            answer.encode_to_vec()
+        };
+        assert_eq!(rejected(&answer(3)), 3);
+        assert_eq!(rejected(&answer(-1)), 0);
+        for nothing in [&b""[..], b"{}", b"\x0a\xff\xff"] {
+            assert_eq!(rejected(nothing), 0);
+        }
+    }
+}

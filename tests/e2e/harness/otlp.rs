@@ -20,11 +20,11 @@ pub struct Receiver {
 
 impl Receiver {
     pub fn start() -> Self {
-        Self::answering("200 OK")
+        Self::answering(&["200 OK"])
     }
 
-    /// Answers everything with this status.
-    pub fn answering(status: &'static str) -> Self {
+    /// Answers with these statuses in turn, and with the last of them from then on.
+    pub fn answering(statuses: &'static [&'static str]) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let address = listener.local_addr().expect("an address");
         let taken = Arc::new(Mutex::new(Vec::new()));
@@ -32,7 +32,7 @@ impl Receiver {
         std::thread::spawn(move || {
             for mut stream in listener.incoming().map_while(Result::ok) {
                 let all = all.clone();
-                std::thread::spawn(move || while serve(&mut stream, &all, status).is_some() {});
+                std::thread::spawn(move || while serve(&mut stream, &all, statuses).is_some() {});
             }
         });
         Self { address, taken }
@@ -96,7 +96,7 @@ pub fn hex(bytes: &[u8]) -> String {
 fn serve(
     stream: &mut TcpStream,
     all: &Mutex<Vec<ExportTraceServiceRequest>>,
-    status: &str,
+    statuses: &[&str],
 ) -> Option<()> {
     let mut inbox = Vec::new();
     let mut scratch = [0; 65536];
@@ -111,7 +111,10 @@ fn serve(
         }
     };
     let request = ExportTraceServiceRequest::decode(body).expect("OTLP");
-    all.lock().expect("no panic").push(request);
+    let mut all = all.lock().expect("no panic");
+    let status = statuses[all.len().min(statuses.len() - 1)];
+    all.push(request);
+    drop(all);
     let answer = format!("HTTP/1.1 {status}\r\nContent-Length: 0\r\n\r\n");
     stream.write_all(answer.as_bytes()).ok()
 }

@@ -19,6 +19,7 @@ use crate::harness::nginx::free_address;
 use crate::harness::otlp::{self, Receiver, attribute, hex, value};
 use crate::harness::pki::Authority;
 use crate::harness::recorder::Recorder;
+use crate::harness::scripted_target::ScriptedTarget;
 use crate::harness::signed::Signed;
 use crate::harness::{text, wait_for};
 
@@ -399,7 +400,7 @@ fn a_function_is_told_of_the_trace_and_its_invocation_is_a_span() {
 
 #[test]
 fn a_receiver_that_is_gone_or_will_not_costs_spans_and_nothing_else() {
-    let refusing = Receiver::answering("400 Bad Request");
+    let refusing = Receiver::answering(&["400 Bad Request"]);
     for (address, is_refusing) in [(free_address(), false), (refusing.address, true)] {
         let upstream = Recorder::start();
         let directory = tempdir().unwrap();
@@ -421,6 +422,84 @@ fn a_receiver_that_is_gone_or_will_not_costs_spans_and_nothing_else() {
         assert_eq!(send(&gateway, Lane::Lean, "/last", ""), 200);
         gateway.signal("TERM");
         assert!(gateway.end().success());
+    }
+}
+
+#[test]
+fn a_receiver_that_is_busy_gets_the_same_again() {
+    let receiver = Receiver::answering(&["503 Busy", "429 Later", "200 OK"]);
+    let upstream = Recorder::start();
+    let directory = tempdir().unwrap();
+    let traces = receiver.config("sample = 1");
+    let gateway = start(directory.path(), &[upstream.address], &traces);
+    assert_eq!(send(&gateway, Lane::Lean, "/x", ""), 200);
+    let taken = wait_for("the third try", || {
+        let taken = receiver.taken();
+        (taken.len() == 3).then_some(taken)
+    });
+    assert!(taken.iter().all(|request| *request == taken[0]));
+    // The next batch comes by itself.
+    assert_eq!(send(&gateway, Lane::Lean, "/y", ""), 200);
+    receiver.trace(&trace_of(&gateway, "/y"), 2);
+    assert_eq!(gateway.metric("countersign_spans_dropped_total", ""), 0.0);
+}
+
+#[test]
+fn spans_travel_over_tls_to_a_receiver_whose_authority_the_system_knows() {
+    let receiver = Receiver::start();
+    let directory = tempdir().unwrap();
+    let home = directory.path();
+    Authority::new(home, "ca").server("server", &["localhost"]);
+    // Another gateway has the receiver's certificate.
+    let tls = "certificate = [{ chain = \"server.pem\", private_key = \"server.key\" }]";
+    let front = Gateway::start(home, &lanes::config(&[receiver.address], tls, ""));
+    for (authorities, arrives) in [("ca.pem", true), ("server.pem", false)] {
+        let upstream = Recorder::start();
+        let directory = tempdir().unwrap();
+        let config = lanes::config(&[upstream.address], "", "");
+        let endpoint = front.url("/v1/traces");
+        let config = format!("{config}[traces]\nendpoint = \"{endpoint}\"\nsample = 1\n");
+        let authorities = home.join(authorities).display().to_string();
+        let system = [("SSL_CERT_FILE", authorities.as_str())];
+        let gateway = Gateway::start_in(directory.path(), &config, &system);
+        assert_eq!(send(&gateway, Lane::Lean, "/x", ""), 200);
+        let trace = trace_of(&gateway, "/x");
+        if arrives {
+            receiver.trace(&trace, 2);
+        } else {
+            let dropped = || gateway.metric("countersign_spans_dropped_total", "");
+            wait_for("what is dropped", || (dropped() == 2.0).then_some(()));
+        }
+    }
+    assert_eq!(receiver.spans().len(), 2);
+}
+
+#[test]
+fn a_caller_who_leaves_is_told_and_is_no_failure_of_the_gateways() {
+    let receiver = Receiver::start();
+    let directory = tempdir().unwrap();
+    let config = receiver.config("sample = 1");
+    let target = ScriptedTarget::start();
+    let gateway = start(directory.path(), &[target.address], &config);
+    for lane in LANES {
+        let path = format!("/{}", lane.name());
+        let mut caller = Caller::of(&gateway);
+        caller.send(lane.request("GET", &path));
+        let mut caught = target.catch();
+        assert!(caught.head().is_some());
+        drop(caller);
+        let (server, clients) = parted(receiver.trace(&trace_of(&gateway, &path), 2));
+        for span in [&server, &clients[0]] {
+            assert_eq!(
+                attribute(span, "error.type"),
+                "caller_left",
+                "{}",
+                lane.name()
+            );
+            assert_eq!(attribute(span, "http.response.status_code"), "");
+        }
+        assert_eq!(code(&server), StatusCode::Unset);
+        assert_eq!(code(&clients[0]), StatusCode::Error);
     }
 }
 
