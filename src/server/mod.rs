@@ -103,7 +103,7 @@ pub fn run(file: &Path, started: impl FnOnce(&Started)) -> Result<(), StartError
     tls::install_crypto();
     let config = Config::load(file).map_err(StartError::Config)?;
     let telemetry = Telemetry::open(&config).map_err(|source| StartError::System {
-        what: "the access log cannot be opened",
+        what: "the access log, or the way to the receiver of spans, cannot be opened",
         source,
     })?;
     let no_threads = |source| StartError::System {

@@ -72,7 +72,6 @@ fn served(session: &ServerSession, request: &Request, connection: &Connection) -
     let status = answer.map_or(0, |answer| answer.status.as_u16());
     let method = known_method(head.method.as_str());
     let route = request.route.as_deref();
-    let source = &connection.source;
     let refusal = request.refusal.as_ref().map(Refusal::code);
     let mut known = Attributes::default();
     known.text("http.request.method", method.unwrap_or(OTHER));
@@ -94,18 +93,7 @@ fn served(session: &ServerSession, request: &Request, connection: &Connection) -
     if let Some(port) = told::port(session) {
         known.number("server.port", i64::from(port));
     }
-    known.text("client.address", &ip_of(source.peer));
-    known.text(
-        "network.peer.address",
-        &ip_of(source.via.unwrap_or(source.peer)),
-    );
-    known.text(
-        "network.protocol.version",
-        if connection.http2 { "2" } else { "1.1" },
-    );
-    let agent = head.headers.get(http::header::USER_AGENT);
-    let agent = agent.map(|value| String::from_utf8_lossy(value.as_bytes()));
-    known.text_if("user_agent.original", agent.as_deref());
+    of_caller(&mut known, head, connection);
     own(&mut known, request, connection);
     Described {
         name: match (method.unwrap_or("HTTP"), route) {
@@ -116,6 +104,19 @@ fn served(session: &ServerSession, request: &Request, connection: &Connection) -
         // Who has left may have had enough.
         failed: status >= 500 || status == 0 && request.refusal != Some(Refusal::CallerLeft),
     }
+}
+
+/// Where it came from.
+fn of_caller(known: &mut Attributes, head: &RequestHeader, connection: &Connection) {
+    let source = &connection.source;
+    let nearest = source.via.unwrap_or(source.peer);
+    known.text("client.address", &ip_of(source.peer));
+    known.text("network.peer.address", &ip_of(nearest));
+    let version = if connection.http2 { "2" } else { "1.1" };
+    known.text("network.protocol.version", version);
+    let agent = head.headers.get(http::header::USER_AGENT);
+    let agent = agent.map(|value| String::from_utf8_lossy(value.as_bytes()));
+    known.text_if("user_agent.original", agent.as_deref());
 }
 
 /// What only a gateway has a word for.

@@ -1,8 +1,8 @@
-//! The variables of a template, by their names after `$context.`: every one of API Gateway's for REST
-//! APIs and for HTTP APIs ("Variables for access logging", "Customizing HTTP API access logs"), and
-//! what else the gateway knows, under `countersign`.
+//! The variables of a template. In: a name behind `$context.`. Out: a variable, or the nearest name.
 
 use crate::problem::suggestion;
+
+use super::names::{AUTHORIZER, FREE, VARIABLES};
 
 /// A variable.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -174,130 +174,6 @@ pub(super) fn length_of_name(text: &str) -> usize {
         .find(|at| !is_of_name(at))
         .unwrap_or(bytes.len())
 }
-
-const AUTHORIZER: &str = "authorizer.";
-/// What is called as the API calls it, and is never there.
-const FREE: [&str; 5] = [
-    "authorizer.claims.",
-    "requestOverride.header.",
-    "requestOverride.path.",
-    "requestOverride.querystring.",
-    "responseOverride.header.",
-];
-
-use LogVariable as V;
-use RecordField as R;
-
-static VARIABLES: [(&str, LogVariable); 99] = [
-    ("accountId", V::AccountId),
-    ("apiId", V::ApiId),
-    ("authenticate.error", V::Nothing),
-    ("authenticate.latency", V::Nothing),
-    ("authenticate.status", V::Nothing),
-    ("authorize.error", V::Nothing),
-    ("authorize.latency", V::Nothing),
-    ("authorize.status", V::Nothing),
-    ("authorizer.error", V::AuthorizerError),
-    ("authorizer.integrationLatency", V::Nothing),
-    ("authorizer.integrationStatus", V::Nothing),
-    ("authorizer.latency", V::Nothing),
-    ("authorizer.principalId", V::Principal),
-    ("authorizer.requestId", V::Nothing),
-    ("authorizer.status", V::Nothing),
-    ("awsEndpointRequestId", V::Nothing),
-    ("awsEndpointRequestId2", V::Nothing),
-    ("cipherSuite", V::CipherSuite),
-    ("customDomain.basePathMatched", V::Nothing),
-    ("customDomain.routingRuleIdMatched", V::Nothing),
-    ("dataProcessed", V::DataProcessed),
-    ("deploymentId", V::Nothing),
-    ("domainName", V::DomainName),
-    ("domainPrefix", V::DomainPrefix),
-    ("endpointType", V::Nothing),
-    ("error.message", V::ErrorMessage),
-    ("error.messageString", V::ErrorMessageString),
-    ("error.responseType", V::ErrorResponseType),
-    ("error.validationErrorString", V::Nothing),
-    ("extendedRequestId", V::RequestId),
-    ("httpMethod", V::Method),
-    ("identity.accountId", V::Nothing),
-    ("identity.apiKey", V::Nothing),
-    ("identity.apiKeyId", V::Nothing),
-    ("identity.caller", V::User),
-    ("identity.clientCert.clientCertPem", V::CertificatePem),
-    ("identity.clientCert.issuerDN", V::CertificateIssuer),
-    ("identity.clientCert.serialNumber", V::CertificateSerial),
-    ("identity.clientCert.subjectDN", V::CertificateSubject),
-    (
-        "identity.clientCert.validity.notAfter",
-        V::CertificateNotAfter,
-    ),
-    (
-        "identity.clientCert.validity.notBefore",
-        V::CertificateNotBefore,
-    ),
-    ("identity.cognitoAuthenticationProvider", V::Nothing),
-    ("identity.cognitoAuthenticationType", V::Nothing),
-    ("identity.cognitoIdentityId", V::Nothing),
-    ("identity.cognitoIdentityPoolId", V::Nothing),
-    ("identity.principalOrgId", V::Nothing),
-    ("identity.sourceIp", V::SourceIp),
-    ("identity.user", V::User),
-    ("identity.userAgent", V::UserAgent),
-    ("identity.userArn", V::Nothing),
-    ("identity.vpcId", V::Nothing),
-    ("identity.vpceId", V::VpcEndpoint),
-    ("integration.error", V::IntegrationError),
-    ("integration.integrationStatus", V::IntegrationReply),
-    ("integration.latency", V::IntegrationLatency),
-    ("integration.requestId", V::Nothing),
-    ("integration.responseTransferMode", V::Nothing),
-    ("integration.status", V::IntegrationStatus),
-    ("integration.timeToAllHeaders", V::IntegrationLatency),
-    ("integration.timeToFirstContent", V::Nothing),
-    ("integrationErrorMessage", V::IntegrationError),
-    ("integrationLatency", V::IntegrationLatency),
-    ("integrationStatus", V::IntegrationReply),
-    ("isCanaryRequest", V::Nothing),
-    ("path", V::Path),
-    ("protocol", V::Protocol),
-    ("requestId", V::RequestId),
-    ("requestTime", V::RequestTime),
-    ("requestTimeEpoch", V::RequestTimeEpoch),
-    ("resourceId", V::ResourceId),
-    ("resourcePath", V::ResourcePath),
-    ("responseLatency", V::ResponseLatency),
-    ("responseLength", V::ResponseLength),
-    ("responseOverride.status", V::Nothing),
-    ("routeKey", V::RouteKey),
-    ("stage", V::Stage),
-    ("status", V::Status),
-    ("tlsVersion", V::TlsVersion),
-    ("waf.error", V::Nothing),
-    ("waf.latency", V::Nothing),
-    ("waf.status", V::Nothing),
-    ("wafResponseCode", V::Nothing),
-    ("webaclArn", V::Nothing),
-    ("xrayTraceId", V::XrayTraceId),
-    ("countersign.bytes_in", V::Record(R::BytesIn)),
-    (
-        "countersign.certificate_verdict",
-        V::Record(R::CertificateVerdict),
-    ),
-    ("countersign.consumer", V::Record(R::Consumer)),
-    ("countersign.decide_us", V::Record(R::DecideMicros)),
-    ("countersign.detail", V::Record(R::Detail)),
-    ("countersign.host", V::Record(R::Host)),
-    ("countersign.listener", V::Record(R::Listener)),
-    ("countersign.path", V::Record(R::Path)),
-    ("countersign.policy", V::Record(R::Policy)),
-    ("countersign.referer", V::Record(R::Referer)),
-    ("countersign.refusal", V::Record(R::Refusal)),
-    ("countersign.route", V::Record(R::Route)),
-    ("countersign.target", V::Record(R::Target)),
-    ("countersign.trace_id", V::Record(R::TraceId)),
-    ("countersign.via", V::Record(R::Via)),
-];
 
 #[cfg(test)]
 mod tests {
