@@ -74,6 +74,7 @@ pub struct Permit<'r> {
     duty: BodyDuty,
     carriers: Carriers,
     scheme: Option<&'static str>,
+    principal: Option<Arc<str>>,
 }
 
 impl<'r> Permit<'r> {
@@ -105,6 +106,11 @@ impl<'r> Permit<'r> {
     /// The scheme of the signature; `None` when the policy has looked at none.
     pub fn scheme(&self) -> Option<&'static str> {
         self.scheme
+    }
+
+    /// The ARN of the principal of AWS IAM who has signed.
+    pub fn principal(&self) -> Option<&Arc<str>> {
+        self.principal.as_ref()
     }
 }
 
@@ -353,6 +359,10 @@ impl Authorizer {
             duty: verified.duty,
             carriers,
             scheme: Some(scheme),
+            principal: match verified.signer {
+                Signer::Principal(arn) => Some(arn),
+                Signer::Credential(_) => None,
+            },
         }))
     }
 
@@ -538,6 +548,7 @@ fn permitted(
         duty: BodyDuty::None,
         carriers: Carriers::default(),
         scheme: None,
+        principal: None,
     })
 }
 

@@ -56,6 +56,7 @@ pub struct Plan {
     duty: BodyDuty,
     carriers: Carriers,
     scheme: Option<&'static str>,
+    principal: Option<Arc<str>>,
     max_body_bytes: u64,
 }
 
@@ -93,6 +94,11 @@ impl Plan {
     /// The scheme of the caller's signature; `None` when the policy has looked at none.
     pub fn scheme(&self) -> Option<&'static str> {
         self.scheme
+    }
+
+    /// The ARN of the principal of AWS IAM who has signed.
+    pub fn principal(&self) -> Option<&str> {
+        self.principal.as_deref()
     }
 
     /// The largest body.
@@ -195,6 +201,7 @@ impl Integrations {
             duty: permit.duty().clone(),
             carriers: permit.carriers().clone(),
             scheme: permit.scheme(),
+            principal: permit.principal().cloned(),
             max_body_bytes: pass.max_body_bytes(),
         }
     }

@@ -33,6 +33,7 @@ pub(super) fn details<'a>(
         certificate: told::certificate(connection, snapshot, host),
         principal: context.and_then(|context| context.principal_id.as_deref()),
         context: context.map(|context| &context.values),
+        user_arn: request.plan.as_ref().and_then(Plan::principal),
         user_agent: value(&head.headers, &USER_AGENT),
         referer: value(&head.headers, &REFERER),
         cipher: tls.and_then(|tls| tls.cipher),

@@ -55,6 +55,10 @@ pub enum LogVariable {
     SourceIp,
     /// The consumer.
     User,
+    /// The ARN of the principal of AWS IAM who has signed.
+    UserArn,
+    /// Its account.
+    UserAccount,
     /// The field `User-Agent`.
     UserAgent,
     /// The VPC endpoint that the connection came through.

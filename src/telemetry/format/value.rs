@@ -25,6 +25,8 @@ pub struct RequestDetails<'a> {
     pub principal: Option<&'a str>,
     /// What else it said.
     pub context: Option<&'a Map<String, serde_json::Value>>,
+    /// The ARN of the principal of AWS IAM who has signed.
+    pub user_arn: Option<&'a str>,
     /// The field `User-Agent`.
     pub user_agent: Option<&'a [u8]>,
     /// The field `Referer`.
@@ -45,6 +47,7 @@ impl RequestDetails<'_> {
         certificate: None,
         principal: None,
         context: None,
+        user_arn: None,
         user_agent: None,
         referer: None,
         cipher: None,
@@ -137,6 +140,12 @@ pub(super) fn of<'a>(
         V::XrayTraceId => record.trace_id.and_then(xray).into(),
         V::SourceIp => record.peer.ip().to_canonical().to_string().into(),
         V::User => record.consumer.into(),
+        V::UserArn => details.user_arn.into(),
+        // arn:partition:service:region:account:resource
+        V::UserAccount => details
+            .user_arn
+            .and_then(|arn| arn.split(':').nth(4))
+            .into(),
         V::UserAgent => details.user_agent.map(text_of).into(),
         V::VpcEndpoint => record.vpc_endpoint.into(),
         V::CertificatePem => certificate.map(ClientCertificate::pem).into(),
