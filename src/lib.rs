@@ -41,6 +41,7 @@ pub mod refusal;
 pub mod revocation;
 // 1: words and times
 pub mod bundle;
+pub mod client_certificate;
 pub mod clock;
 pub mod crl_source;
 pub mod digest;

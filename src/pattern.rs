@@ -5,6 +5,8 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use crate::digest::{hex, sha256};
+
 /// One segment of a pattern.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Segment {
@@ -21,6 +23,12 @@ pub enum Segment {
 pub struct PathPattern {
     text: String,
     segments: Vec<Segment>,
+}
+
+/// What stands for API Gateway's id of a resource: six characters, the same for a pattern at all
+/// times.
+pub fn resource_id(pattern: &str) -> String {
+    hex(&sha256(pattern.as_bytes())[..3])
 }
 
 impl PathPattern {

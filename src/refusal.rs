@@ -3,6 +3,7 @@
 //! Details that help an operator are carried for the log; secrets never are.
 
 mod function;
+mod response_type;
 
 use std::borrow::Cow;
 use std::sync::Arc;

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use crate::acme;
 use crate::authorize::Authorizer;
 use crate::clock::UtcTime;
-use crate::config::{Config, Listener, Process};
+use crate::config::{Config, Listener, Process, Stage};
 use crate::credential::{self, CredentialStore};
 use crate::credential_source;
 use crate::integration::Integrations;
@@ -184,6 +184,11 @@ impl Snapshot {
     /// The configuration itself.
     pub fn config(&self) -> &Config {
         &self.config
+    }
+
+    /// What is told of the deployment.
+    pub fn stage(&self) -> &Stage {
+        &self.config.stage
     }
 
     /// The settings of the process.

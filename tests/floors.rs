@@ -32,6 +32,7 @@ const FLOORS: &[(&str, u8)] = &[
     ("refusal", 2),
     ("revocation", 2),
     ("bundle", 1),
+    ("client_certificate", 1),
     ("clock", 1),
     ("crl_source", 1),
     ("digest", 1),

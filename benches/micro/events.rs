@@ -4,10 +4,11 @@ use std::hint::black_box;
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
+use countersign::client_certificate::ClientCertificate;
 use countersign::clock::UtcTime;
 use countersign::config::{Function, Invocation, Lambda, MediaTypes, PayloadFormat, Stage};
+use countersign::lambda::Request;
 use countersign::lambda::encode;
-use countersign::lambda::{ClientCertificate, Request};
 use criterion::{Criterion, Throughput};
 
 const FORMATS: [(&str, PayloadFormat); 2] =

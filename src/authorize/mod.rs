@@ -73,6 +73,8 @@ pub struct Permit<'r> {
     leave: Option<Arc<Leave>>,
     duty: BodyDuty,
     carriers: Carriers,
+    scheme: Option<&'static str>,
+    principal: Option<Arc<str>>,
 }
 
 impl<'r> Permit<'r> {
@@ -99,6 +101,16 @@ impl<'r> Permit<'r> {
     /// The fields that carried the signature.
     pub fn carriers(&self) -> &Carriers {
         &self.carriers
+    }
+
+    /// The scheme of the signature; `None` when the policy has looked at none.
+    pub fn scheme(&self) -> Option<&'static str> {
+        self.scheme
+    }
+
+    /// The ARN of the principal of AWS IAM who has signed.
+    pub fn principal(&self) -> Option<&Arc<str>> {
+        self.principal.as_ref()
     }
 }
 
@@ -160,6 +172,7 @@ enum Signature {
         consumer: ConsumerName,
         verified: Verified,
         carriers: Carriers,
+        scheme: &'static str,
     },
     NeedsBody(u64),
     NeedsAnswer(Question),
@@ -283,7 +296,8 @@ impl Authorizer {
                 consumer,
                 verified,
                 carriers,
-            } => Some((consumer, verified, carriers)),
+                scheme,
+            } => Some((consumer, verified, carriers, scheme)),
             Signature::NeedsBody(limit) => return Ok(Verdict::NeedsBody { limit }),
             Signature::NeedsAnswer(question) => return Ok(Verdict::Ask(question)),
         };
@@ -321,7 +335,7 @@ impl Authorizer {
         if consumer.is_none() && leave.is_none() {
             return Err(nothing_shown(caller));
         }
-        let Some((_, verified, carriers)) = signed else {
+        let Some((_, verified, carriers, scheme)) = signed else {
             return Ok(permitted(hit, consumer, leave));
         };
         // A small body is looked at first, so that a wrong one does not use the signature up.
@@ -344,6 +358,11 @@ impl Authorizer {
             leave,
             duty: verified.duty,
             carriers,
+            scheme: Some(scheme),
+            principal: match verified.signer {
+                Signer::Principal(arn) => Some(arn),
+                Signer::Credential(_) => None,
+            },
         }))
     }
 
@@ -512,6 +531,7 @@ impl Authorizer {
                     consumer: consumer.clone(),
                     verified,
                     carriers: presented.carriers(),
+                    scheme: presented.scheme(),
                 })
             }
         }
@@ -530,6 +550,8 @@ fn permitted(
         leave,
         duty: BodyDuty::None,
         carriers: Carriers::default(),
+        scheme: None,
+        principal: None,
     })
 }
 

@@ -18,6 +18,7 @@ mod identity_source;
 mod integration;
 mod lambda;
 mod listener;
+mod log_format;
 mod nets;
 mod outgoing;
 mod policy;
@@ -29,6 +30,7 @@ mod revocation;
 mod route;
 mod signature;
 mod stage;
+mod traces;
 mod trust_store;
 mod upstream_tls;
 
@@ -51,6 +53,7 @@ pub use function::Function;
 pub use integration::{HttpProxy, Integration, IntegrationKind, Mock, TargetAddress};
 pub use lambda::{Invocation, Lambda, MediaTypes, PayloadFormat};
 pub use listener::{CertificateFiles, Listener, ListenerTls, StapleFrom, TlsVersion};
+pub use log_format::{Escaping, LogFormat, LogPart, LogTemplate, LogVariable, RecordField};
 pub use outgoing::{Outgoing, OutgoingRfc9421, OutgoingScheme, OutgoingSigV4};
 pub use policy::{Demand, Policy, Proof};
 pub use process::{AccessLog, Process};
@@ -65,6 +68,7 @@ pub use signature::{
     SignedTemplate, StreamingMode, StsDemand, TimestampPlace, TimestampUnit,
 };
 pub use stage::{DEFAULT_STAGE, Stage};
+pub use traces::{Propagation, Traces};
 pub use upstream_tls::UpstreamTls;
 
 pub use trust_store::{Pin, TrustStore};
@@ -77,6 +81,8 @@ pub struct Config {
     pub file: PathBuf,
     /// What holds for the process: threads, drain, admin listener, access log.
     pub process: Process,
+    /// How requests are traced; `None` when they are not.
+    pub traces: Option<Traces>,
     /// How used signatures are remembered.
     pub replay_memory: ReplayMemory,
     /// The authority that listeners have certificates from by themselves.
@@ -128,6 +134,7 @@ fn read(mut root: Table<'_>) -> Config {
     let file = root.document().file().to_owned();
     let base = file.parent().unwrap_or(Path::new("")).to_owned();
     let process = process::read(&mut root, &base);
+    let traces = traces::read(&mut root);
     let replay_memory = replay_memory::read(&mut root, &base);
     let stores = trust_store::read(&mut root, &base);
     let acme_line = root.line_of("acme");
@@ -165,6 +172,7 @@ fn read(mut root: Table<'_>) -> Config {
     Config {
         file,
         process,
+        traces,
         replay_memory,
         acme,
         listeners,

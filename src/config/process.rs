@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::config::listener::read_address;
+use crate::config::log_format::{self, LogFormat};
 use crate::config::request_limits::MAX_CONNECTIONS;
 use crate::document::Table;
 
@@ -36,6 +37,8 @@ pub struct Process {
     pub admin: Option<SocketAddr>,
     /// Where the access log goes.
     pub access_log: AccessLog,
+    /// How its lines look.
+    pub access_log_format: LogFormat,
 }
 
 /// Where the access log goes.
@@ -102,6 +105,7 @@ pub(super) fn read(root: &mut Table<'_>, base: &Path) -> Process {
             path => AccessLog::File(base.join(path)),
         };
     }
+    process.access_log_format = log_format::read(&mut table);
     table.finish();
     process
 }
@@ -121,6 +125,7 @@ impl Default for Process {
             credential_store: None,
             admin: None,
             access_log: AccessLog::Stdout,
+            access_log_format: LogFormat::Json,
         }
     }
 }

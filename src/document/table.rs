@@ -200,6 +200,28 @@ impl<'d> Table<'d> {
         self.integer(key, i64::MIN..=i64::MAX)
     }
 
+    /// A number within `range`, with a fraction or without.
+    pub fn number(&mut self, key: &'static str, range: RangeInclusive<f64>) -> Option<f64> {
+        let number = self.take(key, "a number", |value| match value {
+            DeValue::Integer(n) if n.radix() == 10 => Ok(n.as_str().parse::<f64>().ok()),
+            DeValue::Float(n) => Ok(n.as_str().parse::<f64>().ok()),
+            other => Err(other),
+        })?;
+        let within = number.value.filter(|n| range.contains(n));
+        if within.is_none() {
+            let found = number.value.map(|n| format!(", not {n}"));
+            let problem = format!(
+                "\"{key}\" in {} must be from {} to {}{}",
+                self.label,
+                range.start(),
+                range.end(),
+                found.unwrap_or_default()
+            );
+            self.document.note(number.line, problem);
+        }
+        within
+    }
+
     /// `true` or `false`.
     pub fn boolean(&mut self, key: &'static str) -> Option<bool> {
         let found = self.take(key, "true or false", |value| match value {

@@ -55,6 +55,8 @@ pub struct Plan {
     leave: Option<Arc<Leave>>,
     duty: BodyDuty,
     carriers: Carriers,
+    scheme: Option<&'static str>,
+    principal: Option<Arc<str>>,
     max_body_bytes: u64,
 }
 
@@ -87,6 +89,16 @@ impl Plan {
     /// The fields that carried the caller's signature.
     pub fn carriers(&self) -> &Carriers {
         &self.carriers
+    }
+
+    /// The scheme of the caller's signature; `None` when the policy has looked at none.
+    pub fn scheme(&self) -> Option<&'static str> {
+        self.scheme
+    }
+
+    /// The ARN of the principal of AWS IAM who has signed.
+    pub fn principal(&self) -> Option<&str> {
+        self.principal.as_deref()
     }
 
     /// The largest body.
@@ -188,6 +200,8 @@ impl Integrations {
             leave: permit.leave().cloned(),
             duty: permit.duty().clone(),
             carriers: permit.carriers().clone(),
+            scheme: permit.scheme(),
+            principal: permit.principal().cloned(),
             max_body_bytes: pass.max_body_bytes(),
         }
     }

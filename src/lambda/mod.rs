@@ -12,5 +12,5 @@ mod verdict;
 pub use answer::{Answer, Malformed, Prelude, PreludeReader, read};
 pub use event::{TooLarge, authorizer_request, authorizer_token, encode, parameter};
 pub use function::{Function, FunctionCounts, Functions, Invoked, Outcome, Reply, Server};
-pub use request::{ClientCertificate, Context, Request};
+pub use request::{Context, Request};
 pub use verdict::{Allowed, Verdict, is_unauthorized, method_arn, read as read_verdict};

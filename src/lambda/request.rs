@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use serde_json::{Map, Value};
 
-use crate::clock::UtcTime;
+use crate::client_certificate::ClientCertificate;
 use crate::config::Stage;
 
 /// A request, with everything that any form of event may tell of it.
@@ -43,23 +43,6 @@ pub struct Request<'a> {
     pub context: Option<&'a Context>,
     /// The stage.
     pub stage: &'a Stage,
-}
-
-/// A certificate, as events tell of it.
-#[derive(Clone, Copy, Debug)]
-pub struct ClientCertificate<'a> {
-    /// The certificate itself, in DER.
-    pub der: &'a [u8],
-    /// Its subject (RFC 2253).
-    pub subject: &'a str,
-    /// Its issuer (RFC 2253).
-    pub issuer: &'a str,
-    /// Its serial number: the bytes of its DER in lower-case hexadecimal.
-    pub serial: &'a str,
-    /// The first second of its validity.
-    pub not_before: UtcTime,
-    /// The last second of its validity.
-    pub not_after: UtcTime,
 }
 
 /// What an authorizer said of a caller whom it lets pass.

@@ -17,7 +17,7 @@ use crate::names::ListenerName;
 use crate::refusal::Refusal;
 use crate::response;
 use crate::snapshot::Snapshot;
-use crate::telemetry::{ConnectionRecord, LogTime, Record};
+use crate::telemetry::{ConnectionRecord, LogTime, Record, RequestDetails};
 use crate::tls::Door;
 use crate::trust::{Judgement, TrustId, Voucher};
 
@@ -54,6 +54,8 @@ pub(super) struct Connection {
 pub(super) struct TlsFacts {
     pub(super) sni: Option<String>,
     pub(super) version: &'static str,
+    /// The cipher suite, as OpenSSL calls it.
+    pub(super) cipher: Option<&'static str>,
     pub(super) certificate: Option<ShownCertificate>,
 }
 
@@ -226,19 +228,23 @@ impl Connection {
     /// Refuses bytes that never became a request: tells it, and gives the answer.
     pub(super) fn refuse_bytes(&self, refusal: &Refusal) -> Vec<u8> {
         let id = self.state.ids.next();
-        self.state
-            .telemetry
-            .tell(&Record::Refused(ConnectionRecord {
-                time: LogTime::now(),
-                request_id: id.as_str(),
-                listener: self.listener.as_str(),
-                peer: self.source.peer,
-                via: self.source.via,
-                vpc_endpoint: self.source.vpc_endpoint.as_deref(),
-                status: refusal.status(),
-                refusal: refusal.code(),
-                detail: refusal.detail().to_owned(),
-            }));
+        let telemetry = &self.state.telemetry;
+        let details = telemetry.wants_details().then_some(RequestDetails {
+            refusal: Some(refusal),
+            ..RequestDetails::NONE
+        });
+        telemetry.tell(&Record::Refused(ConnectionRecord {
+            time: LogTime::now(),
+            request_id: id.as_str(),
+            listener: self.listener.as_str(),
+            peer: self.source.peer,
+            via: self.source.via,
+            vpc_endpoint: self.source.vpc_endpoint.as_deref(),
+            status: refusal.status(),
+            refusal: refusal.code(),
+            detail: refusal.detail(),
+            details: details.as_ref(),
+        }));
         response::refused_bytes(refusal, &id)
     }
 }

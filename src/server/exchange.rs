@@ -25,6 +25,7 @@ use super::outgoing;
 use super::reply::{give_mock, refuse, send};
 use super::request::Request;
 use super::state::State;
+use super::traced;
 
 /// Pingora's own timers run a little longer than ours, which tell what happened.
 const SPARE: Duration = Duration::from_secs(5);
@@ -46,6 +47,7 @@ pub(super) fn begin(
     };
     request.has_body = !session.is_body_empty();
     connection.begin(request.has_body);
+    traced::begin(state, session, request);
     let snapshot = state.snapshot();
     match snapshot.listener(&connection.listener) {
         None => session.set_keepalive(None),
@@ -103,6 +105,7 @@ pub(super) async fn edit(
     let snapshot = state.snapshot();
     let authority = authority_of(head).to_owned();
     headers::edit_planned(head, request, &snapshot)?;
+    traced::put(head, request)?;
     let Some(upstream) = request.upstream() else {
         return Ok(());
     };
@@ -126,7 +129,7 @@ pub(super) fn edit_answer(
     head: &mut ResponseHeader,
     request: &mut Request,
 ) -> Result<()> {
-    request.upstream_answered();
+    request.upstream_answered_with(head.status);
     match (head.status, &request.connection) {
         (StatusCode::SWITCHING_PROTOCOLS, _) if !session.is_upgrade_req() => {
             let error = Error::explain(ErrorType::InvalidHTTPHeader, "nobody asked for a 101");
@@ -151,9 +154,10 @@ pub(super) fn edit_answer(
 /// requests that do no harm when sent twice, in case the connection failed later than it seemed.
 pub(super) fn unreached(
     session: &ServerSession,
-    request: &Request,
+    request: &mut Request,
     mut error: Box<Error>,
 ) -> Box<Error> {
+    request.try_failed(refusal_of(&error).code());
     let may = request
         .upstream()
         .is_some_and(|upstream| upstream.may_retry(&request.attempt));
@@ -166,10 +170,15 @@ pub(super) fn unreached(
 /// be sent again.
 pub(super) fn broken_off(
     session: &ServerSession,
-    request: &Request,
+    request: &mut Request,
     reused: bool,
     mut error: Box<Error>,
 ) -> Box<Error> {
+    request.try_failed(match (&request.refusal, &error.esource) {
+        (Some(refusal), _) => refusal.code(),
+        (None, ErrorSource::Downstream) => Refusal::CallerLeft.code(),
+        (None, _) => refusal_of(&error).code(),
+    });
     let idempotent = session.req_header().method.is_idempotent();
     let again = reused && idempotent && !request.has_body && !has_answered(session);
     let upstream = matches!(error.esource, ErrorSource::Upstream);

@@ -69,8 +69,13 @@ async fn invoke(
     held: &mut Held,
 ) -> Result<(), Stopped> {
     let refused = |failure| Stopped::Refused(lambda.refusal(failure));
+    // What it is told of the trace names the try as its parent.
+    request.set_out();
     let told = Told::of_planned(session, request, snapshot)?;
-    let event = event_of(&told, request, snapshot, lambda).map_err(Stopped::Refused)?;
+    let event = event_of(&told, request, snapshot, lambda).map_err(|refusal| {
+        request.try_failed(refusal.code());
+        Stopped::Refused(refusal)
+    })?;
     held.grow(event.len()).map_err(Stopped::Refused)?;
     // The event holds what was in it.
     (request.body, request.held) = (None, None);

@@ -6,7 +6,7 @@
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use http::header::{CONNECTION, CONTENT_LENGTH, TRANSFER_ENCODING};
 use http::{Method, Version};
@@ -89,7 +89,7 @@ impl Lane {
         let Some(upstream) = request.upstream().cloned() else {
             return Error::e_explain(ErrorType::InternalError, "there is no upstream");
         };
-        request.upstream_since.get_or_insert_with(Instant::now);
+        request.set_out();
         let peer = upstream.peer(&mut request.attempt);
         let kept = self.kept.take(peer);
         let reused = kept.is_some();

@@ -24,6 +24,7 @@ mod lanes;
 mod leave;
 mod listener;
 mod listeners;
+mod logged;
 mod manager;
 pub mod origin;
 mod outbox;
@@ -43,6 +44,7 @@ mod status;
 mod stream;
 mod timely;
 mod told;
+mod traced;
 mod upgrade;
 mod upstream;
 mod validity;
@@ -136,11 +138,10 @@ fn start(
 ) -> Result<(), StartError> {
     tls::install_crypto();
     let config = Config::load(file).map_err(StartError::Config)?;
-    let telemetry =
-        Telemetry::open(&config.process.access_log).map_err(|source| StartError::System {
-            what: "the access log cannot be opened",
-            source,
-        })?;
+    let telemetry = Telemetry::open(&config).map_err(|source| StartError::System {
+        what: "the access log, or the way to the receiver of spans, cannot be opened",
+        source,
+    })?;
     let no_threads = |source| StartError::System {
         what: "no threads",
         source,

@@ -2,7 +2,6 @@
 //! and leaves what it learnt in the `Request`. The steps are `exchange.rs`'s.
 
 use std::sync::Arc;
-use std::time::Instant;
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -57,7 +56,7 @@ impl ProxyHttp for Gateway {
                 "there is no upstream",
             ));
         };
-        request.upstream_since.get_or_insert_with(Instant::now);
+        request.set_out();
         Ok(Box::new(upstream.peer(&mut request.attempt).clone()))
     }
 

@@ -1,11 +1,12 @@
 //! One request on its way: what has been decided, what it still owes, and what the log will
 //! say of it. Lives from the head to the end of the answer.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use http::{HeaderName, HeaderValue};
+use http::{HeaderName, HeaderValue, StatusCode};
 use pingora_core::protocols::http::ServerSession;
 
 use crate::config::Route;
@@ -13,11 +14,13 @@ use crate::flow::body::BodyWatch;
 use crate::integration::{Answer, Attempt, Plan, Upstream};
 use crate::names::{IntegrationName, RequestId};
 use crate::refusal::Refusal;
-use crate::telemetry::{LogTime, Record, RequestRecord};
+use crate::telemetry::{LogTime, Record, RequestRecord, Trace};
 
 use super::buffers::Held;
 use super::connection::Connection;
+use super::logged;
 use super::state::State;
+use super::traced;
 
 /// A request on its way.
 pub(super) struct Request {
@@ -40,6 +43,8 @@ pub(super) struct Request {
     /// Set when it was refused after it had set out, and was told so.
     pub(super) refused_on_the_way: bool,
     pub(super) attempt: Attempt,
+    /// Its place in a trace, when traces are made.
+    pub(super) trace: Option<Box<Trace>>,
     pub(super) decided_in: Duration,
     pub(super) upstream_since: Option<Instant>,
     pub(super) upstream_took: Option<Duration>,
@@ -63,6 +68,7 @@ impl Request {
             held: None,
             refused_on_the_way: false,
             attempt: Attempt::default(),
+            trace: None,
             decided_in: Duration::ZERO,
             upstream_since: None,
             upstream_took: None,
@@ -87,9 +93,38 @@ impl Request {
         }
     }
 
+    /// Sets out for a target, or for another one.
+    pub(super) fn set_out(&mut self) {
+        self.upstream_since.get_or_insert_with(Instant::now);
+        if let Some(trace) = &mut self.trace {
+            trace.try_begins();
+        }
+    }
+
     /// The target has answered.
     pub(super) fn upstream_answered(&mut self) {
         self.upstream_took = self.upstream_since.map(|since| since.elapsed());
+    }
+
+    /// The target has answered with this status, which may be an interim one.
+    pub(super) fn upstream_answered_with(&mut self, status: StatusCode) {
+        self.upstream_answered();
+        if let Some(trace) = &mut self.trace {
+            trace.try_is_answered(status.as_u16());
+        }
+    }
+
+    /// The way to the target that was tried last has ended here.
+    pub(super) fn try_failed(&mut self, code: &'static str) {
+        let target = self.target();
+        if let Some(trace) = &mut self.trace {
+            trace.try_fails(code, target);
+        }
+    }
+
+    /// The target that was tried last.
+    fn target(&self) -> Option<SocketAddr> {
+        self.upstream()?.last_target(&self.attempt)
     }
 
     /// Tells the request, once it has ended.
@@ -115,6 +150,9 @@ impl Request {
             .or(host);
         let tls = connection.tls.as_ref();
         let identity = tls.and_then(|tls| Some(&tls.certificate.as_ref()?.identity));
+        let snapshot = state.telemetry.wants_details().then(|| state.snapshot());
+        let details = snapshot.as_ref();
+        let details = details.map(|one| logged::details(self, connection, session, one));
         state.telemetry.tell(&Record::Request(RequestRecord {
             time: LogTime::now(),
             request_id: self.id.as_str(),
@@ -143,15 +181,16 @@ impl Request {
             status: self.status(session),
             refusal: self.refusal.as_ref().map(Refusal::code),
             detail: self.refusal.as_ref().map_or("", Refusal::detail),
-            target: self
-                .upstream()
-                .and_then(|upstream| upstream.last_target(&self.attempt)),
+            target: self.target(),
             bytes_in: self.bytes_in(session),
             bytes_out: session.body_bytes_sent() as u64,
             duration_ms: milliseconds(self.started.elapsed()),
             upstream_ms: self.upstream_took.map(milliseconds),
             decide_us: self.decided_in.as_secs_f64() * 1e6,
+            trace_id: self.trace.as_ref().map(|trace| trace.id()),
+            details: details.as_ref(),
         }));
+        traced::tell(state, session, self, connection);
     }
 
     /// The status that was sent; what the log has instead where none was.

@@ -10,16 +10,18 @@ use pingora_core::protocols::http::ServerSession;
 use pingora_http::RequestHeader;
 
 use crate::call::host_of;
+use crate::client_certificate::ClientCertificate;
 use crate::clock::UtcTime;
 use crate::config::{Route, RouteMethods, Stage};
 use crate::identity::Shown;
 use crate::integration::Plan;
-use crate::lambda::{self, ClientCertificate};
+use crate::lambda;
 use crate::snapshot::Snapshot;
 
 use super::connection::Connection;
 use super::headers::{self, authority_of};
 use super::request::Request;
+use super::traced;
 
 /// A request, made ready to be told.
 pub(super) struct Told {
@@ -68,6 +70,7 @@ impl Told {
         let authority = authority_of(session.req_header()).to_owned();
         let since = SystemTime::now().duration_since(UNIX_EPOCH);
         let time_ms = since.unwrap_or_default().as_millis() as i64;
+        traced::put(&mut head, request)?;
         let trace = trace_of(&head).map(str::to_owned);
         let trace = trace.unwrap_or_else(|| new_trace(request, time_ms));
         head.insert_header(TRACE, &trace)?;
@@ -172,13 +175,13 @@ fn new_trace(request: &Request, time_ms: i64) -> String {
 }
 
 /// The port that the caller came to.
-fn port(session: &ServerSession) -> Option<u16> {
+pub(super) fn port(session: &ServerSession) -> Option<u16> {
     let address = session.server_addr()?;
     Some(address.as_inet()?.port())
 }
 
 /// The caller's certificate, where it is trusted for this host.
-fn certificate<'a>(
+pub(super) fn certificate<'a>(
     connection: &'a Connection,
     snapshot: &'a Snapshot,
     host: &str,

@@ -67,6 +67,16 @@ impl Presented<'_> {
         }
     }
 
+    /// The scheme, as policies call it.
+    pub fn scheme(&self) -> &'static str {
+        match self {
+            Self::SigV4(presented) => presented.scheme(),
+            Self::Rfc9421(_) => "rfc9421",
+            Self::Hmac(_) => "hmac",
+            Self::Sts(_) => "sts",
+        }
+    }
+
     /// The fields that carry it. They prove nothing beyond this gateway, and go no further
     /// unless the route passes them on.
     pub fn carriers(&self) -> Carriers {

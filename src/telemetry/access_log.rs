@@ -1,6 +1,6 @@
 //! Writes the access log from a thread of its own, so that no request waits for a disk.
-//! In: records. Out: a line of JSON each. A log that cannot keep up loses lines, which is
-//! counted; it never holds up traffic.
+//! In: records. Out: a line each, of JSON or as a template has it. A log that cannot keep up loses
+//! lines, which is counted; it never holds up traffic.
 
 use std::fs::OpenOptions;
 use std::io::{self, BufWriter, Write};
@@ -9,9 +9,9 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use crate::config::AccessLog;
+use crate::config::{AccessLog, LogFormat, Process};
 
-use super::Record;
+use super::{Record, format};
 
 /// Lines that may wait for the writer.
 const QUEUE: usize = 16 * 1024;
@@ -26,6 +26,7 @@ pub struct AccessLogWriter {
     /// Taken away when the log closes.
     writer: Mutex<Option<Writer>>,
     sender: Option<SyncSender<Vec<u8>>>,
+    format: LogFormat,
 }
 
 impl AccessLogWriter {
@@ -33,12 +34,14 @@ impl AccessLogWriter {
     ///
     /// # Errors
     /// Its file cannot be opened for appending.
-    pub fn open(log: &AccessLog) -> io::Result<Self> {
-        let out: Box<dyn Write + Send> = match log {
+    pub fn open(process: &Process) -> io::Result<Self> {
+        let format = process.access_log_format.clone();
+        let out: Box<dyn Write + Send> = match &process.access_log {
             AccessLog::Off => {
                 return Ok(Self {
                     writer: Mutex::new(None),
                     sender: None,
+                    format,
                 });
             }
             AccessLog::Stdout => Box::new(io::stdout()),
@@ -53,7 +56,13 @@ impl AccessLogWriter {
         Ok(Self {
             writer: Mutex::new(Some((sender.clone(), thread))),
             sender: Some(sender),
+            format,
         })
+    }
+
+    /// Whether lines are made by a template, which may tell what records do not.
+    pub fn has_template(&self) -> bool {
+        self.sender.is_some() && matches!(self.format, LogFormat::Template(_))
     }
 
     /// Queues a line; false when it is lost because the queue is full.
@@ -62,8 +71,23 @@ impl AccessLogWriter {
             return true;
         };
         let mut line = Vec::with_capacity(512);
-        if serde_json::to_writer(&mut line, record).is_err() {
-            return false;
+        match (&self.format, record) {
+            (LogFormat::Json, record) => {
+                if serde_json::to_writer(&mut line, record).is_err() {
+                    return false;
+                }
+            }
+            (LogFormat::Template(template), Record::Request(record)) => {
+                format::write(&mut line, template, record);
+            }
+            (LogFormat::Template(template), Record::Refused(record)) => {
+                format::write_refused(&mut line, template, record);
+            }
+            // No template has words for them.
+            (LogFormat::Template(_), Record::Handshake(_) | Record::ProxyHeader(_)) => {
+                say(record);
+                return true;
+            }
         }
         line.push(b'\n');
         sender.try_send(line).is_ok()
@@ -80,6 +104,15 @@ impl AccessLogWriter {
             let _ = sender.send(Vec::new());
             let _ = thread.join();
         }
+    }
+}
+
+/// Says in the gateway's own log what the access log cannot tell, for those who ask for it: whoever
+/// connects could fill it otherwise.
+fn say(record: &Record<'_>) {
+    if tracing::enabled!(tracing::Level::DEBUG) {
+        let event = serde_json::to_string(record).unwrap_or_default();
+        tracing::debug!(event, "A connection was turned away.");
     }
 }
 

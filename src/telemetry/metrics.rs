@@ -64,6 +64,8 @@ pub struct Metrics {
     pulled: PulledMetrics,
     /// Lines that the access log lost.
     pub log_lines_dropped: IntCounter,
+    /// Spans that did not arrive where they were to go.
+    pub spans_dropped: IntCounter,
 }
 
 /// From a tenth of a millisecond to a minute.
@@ -201,6 +203,13 @@ impl Metrics {
                 IntCounter::new(
                     named("access_log_lines_dropped_total"),
                     "Lines that the access log lost.",
+                ),
+            ),
+            spans_dropped: register(
+                &registry,
+                IntCounter::new(
+                    named("spans_dropped_total"),
+                    "Spans that were not delivered, because the receiver is down or too slow.",
                 ),
             ),
             pulled: PulledMetrics::new(&registry),

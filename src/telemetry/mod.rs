@@ -1,8 +1,9 @@
 //! What the gateway tells of itself: one access-log line and a few counters for each event.
-//! In: a `Record`, told once when a request or a handshake has ended. Out: a line of JSON,
-//! Prometheus metrics. Labels come from configured names, never from what a caller sent.
+//! In: a `Record`, told once when a request or a handshake has ended. Out: a line, of JSON or as the
+//! configuration has it, Prometheus metrics and, for some requests, spans. Labels come from configured names, never from what a caller sent.
 
 mod access_log;
+mod format;
 mod functions;
 mod metrics;
 mod process;
@@ -11,10 +12,12 @@ mod record;
 mod registry;
 mod revocation;
 mod tally;
+mod traces;
 
-use crate::config::AccessLog;
+use crate::config::Config;
 
 pub use access_log::AccessLogWriter;
+pub use format::RequestDetails;
 pub use functions::{FunctionRecord, Served};
 pub use metrics::{HandshakeResult, Metrics};
 pub use process::ProcessRecord;
@@ -22,22 +25,27 @@ pub use pulled::{CredentialRecord, Pulled, ReplayRecord, SourceRecord};
 pub use record::{ConnectionRecord, HandshakeRecord, LogTime, ProxyRecord, Record, RequestRecord};
 pub use revocation::{ListRecord, OcspRecord};
 pub use tally::{Latency, Tally};
+pub use traces::{Attempt, Attributes, Described, Trace, Tracer};
 
 /// The log and the counters, shared by all that happens.
 pub struct Telemetry {
     log: AccessLogWriter,
     metrics: Metrics,
+    tracer: Option<Tracer>,
 }
 
 impl Telemetry {
-    /// Opens the access log.
+    /// Opens the access log, and the way to where spans go.
     ///
     /// # Errors
-    /// The log's file cannot be opened.
-    pub fn open(log: &AccessLog) -> std::io::Result<Self> {
+    /// The log's file cannot be opened, or the system refuses a thread.
+    pub fn open(config: &Config) -> std::io::Result<Self> {
+        let metrics = Metrics::new();
+        let open = |traces| Tracer::open(traces, metrics.spans_dropped.clone());
         Ok(Self {
-            log: AccessLogWriter::open(log)?,
-            metrics: Metrics::new(),
+            log: AccessLogWriter::open(&config.process)?,
+            tracer: config.traces.as_ref().map(open).transpose()?,
+            metrics,
         })
     }
 
@@ -54,13 +62,27 @@ impl Telemetry {
         }
     }
 
+    /// Whether a request's record is to come with its details.
+    pub fn wants_details(&self) -> bool {
+        self.log.has_template()
+    }
+
     /// The counters.
     pub fn metrics(&self) -> &Metrics {
         &self.metrics
     }
 
-    /// Waits until every line is written. Called once, when nothing more will be told.
+    /// What makes spans; `None` when none are wanted.
+    pub fn tracer(&self) -> Option<&Tracer> {
+        self.tracer.as_ref()
+    }
+
+    /// Waits until every line is written, and a little for the spans. Called once, when nothing
+    /// more will be told.
     pub fn close(&self) {
+        if let Some(tracer) = &self.tracer {
+            tracer.close();
+        }
         self.log.close();
     }
 }

@@ -1,9 +1,12 @@
 //! The shape of an access-log line. Every event kind has its own fields; all have `time`,
 //! `event`, `listener` and `peer`.
 
+use std::borrow::Cow;
 use std::net::SocketAddr;
 
 use serde::{Serialize, Serializer};
+
+use super::format::RequestDetails;
 
 /// One event.
 #[derive(Serialize)]
@@ -88,6 +91,12 @@ pub struct RequestRecord<'a> {
     pub upstream_ms: Option<f64>,
     /// Microseconds of deciding: route, certificate, signature, limits.
     pub decide_us: f64,
+    /// The trace that it is a part of, when traces are made: 32 hexadecimal digits.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub trace_id: Option<&'a str>,
+    /// What only templates tell; `None` without one.
+    #[serde(skip)]
+    pub details: Option<&'a RequestDetails<'a>>,
 }
 
 /// A handshake that failed.
@@ -150,7 +159,45 @@ pub struct ConnectionRecord<'a> {
     /// The refusal's code.
     pub refusal: &'static str,
     /// What an operator should know about it.
-    pub detail: String,
+    pub detail: &'static str,
+    /// What only templates tell; `None` without one.
+    #[serde(skip)]
+    pub details: Option<&'a RequestDetails<'a>>,
+}
+
+impl<'a> ConnectionRecord<'a> {
+    /// As a request of which nothing is known, for formats that know requests only.
+    pub(super) fn as_request(&self) -> RequestRecord<'a> {
+        RequestRecord {
+            time: self.time,
+            request_id: self.request_id,
+            listener: self.listener,
+            peer: self.peer,
+            via: self.via,
+            vpc_endpoint: self.vpc_endpoint,
+            protocol: "",
+            method: "",
+            host: "",
+            path: "",
+            route: None,
+            consumer: None,
+            certificate_subject: None,
+            certificate_serial: None,
+            certificate_verdict: None,
+            tls: None,
+            status: self.status,
+            refusal: Some(self.refusal),
+            detail: self.detail,
+            target: None,
+            bytes_in: 0,
+            bytes_out: 0,
+            duration_ms: 0.0,
+            upstream_ms: None,
+            decide_us: 0.0,
+            trace_id: None,
+            details: self.details,
+        }
+    }
 }
 
 /// A connection that should have come through a trusted proxy.
@@ -171,25 +218,34 @@ pub struct ProxyRecord<'a> {
 /// The longest that is written of what a certificate says, in bytes.
 const LONGEST: usize = 1024;
 
+fn cut<S: Serializer>(text: &Option<&str>, to: S) -> Result<S::Ok, S::Error> {
+    to.serialize_str(&shortened(text.unwrap_or_default()))
+}
+
 /// Whoever shows a certificate chooses how long its names are, and a request of a hundred bytes
 /// would write all of them.
-fn cut<S: Serializer>(text: &Option<&str>, to: S) -> Result<S::Ok, S::Error> {
-    let text = text.unwrap_or_default();
+pub(super) fn shortened(text: &str) -> Cow<'_, str> {
     if text.len() <= LONGEST {
-        return to.serialize_str(text);
+        return Cow::Borrowed(text);
     }
     let ends = |at: &usize| text.is_char_boundary(*at);
     let end = (0..=LONGEST).rev().find(ends).unwrap_or_default();
-    to.serialize_str(&format!("{}…", &text[..end]))
+    Cow::Owned(format!("{}…", &text[..end]))
 }
 
 /// The time of an event. It becomes text only where it is written.
+#[derive(Clone, Copy)]
 pub struct LogTime(jiff::Timestamp);
 
 impl LogTime {
     /// The time now.
     pub fn now() -> Self {
         Self(jiff::Timestamp::now())
+    }
+
+    /// Milliseconds since 1970.
+    pub(super) fn unix_ms(self) -> i64 {
+        self.0.as_millisecond()
     }
 }
 

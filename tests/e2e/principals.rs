@@ -195,3 +195,21 @@ fn a_principal_is_not_refused_because_sts_is_asked_too_much() {
         sts.forget();
     }
 }
+
+#[test]
+fn a_template_of_the_access_log_tells_who_the_principal_is() {
+    let sts = Sts::start(free_address());
+    let process = "[gateway]\naccess_log = \"access.log\"\naccess_log_format = \"\
+         $context.requestId $context.identity.userArn $context.identity.accountId \
+         $context.identity.user\"\n[admin]\naddress = \"127.0.0.1:0\"";
+    let stage = Stage::new(sts.address, ROLE, process);
+    let app = token(APP, HEADER, "gateway.example", "60");
+    assert_eq!(stage.send(&app).status, 200);
+    let line = wait_for("a line", || {
+        Some(stage.gateway.log_text()).filter(|text| !text.is_empty())
+    });
+    let words: Vec<&str> = line.split(' ').collect();
+    let account = ROLE.split(':').nth(4).unwrap();
+    assert!(words[1].contains(account), "{line}");
+    assert_eq!(words[2..], [account, "app"]);
+}

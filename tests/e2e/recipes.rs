@@ -121,6 +121,7 @@ fn make(directory: &Path, clients: &OpensslCa, name: &str) {
 fn every_configuration_is_a_good_one() {
     for (document, blocks) in [
         ("docs/certificates.md", 6),
+        ("docs/access-log.md", 1),
         ("docs/lambda.md", 5),
         ("README.md", 1),
     ] {

@@ -5,8 +5,8 @@ use std::net::IpAddr;
 
 use serde::Serialize;
 
-use crate::digest::{hex, sha256};
 use crate::lambda::request::Request;
+use crate::pattern::resource_id;
 
 use super::caller::{Caller, Values};
 use super::certificate::{self, ClientCert};
@@ -72,11 +72,6 @@ impl<'a> RequestContext<'a> {
             stage: &request.stage.name,
         }
     }
-}
-
-/// Six characters, the same for a resource at all times.
-fn resource_id(resource: &str) -> String {
-    hex(&sha256(resource.as_bytes())[..3])
 }
 
 #[derive(Serialize)]

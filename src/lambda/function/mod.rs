@@ -217,6 +217,11 @@ impl Function {
         self.settings.function.max_payload_bytes
     }
 
+    /// Its name or ARN, as configured.
+    pub fn name(&self) -> &str {
+        &self.settings.function.name
+    }
+
     /// Its region.
     pub fn region(&self) -> &str {
         &self.settings.function.region

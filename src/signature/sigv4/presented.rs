@@ -98,6 +98,14 @@ impl<'a> Presented<'a> {
         &self.signature
     }
 
+    /// The scheme, as policies call it.
+    pub fn scheme(&self) -> &'static str {
+        match self.algorithm() {
+            SigV4Algorithm::Hmac => "sigv4",
+            SigV4Algorithm::Ecdsa => "sigv4a",
+        }
+    }
+
     pub(super) fn algorithm(&self) -> SigV4Algorithm {
         self.signature.algorithm()
     }

@@ -4,6 +4,7 @@
 mod cache;
 mod context;
 mod explained;
+mod observed;
 mod paths;
 mod proofs;
 mod request;
@@ -138,8 +139,14 @@ impl Drop for Scene {
         if std::thread::panicking() {
             return;
         }
-        let log = self.gateway.log().into_iter().map(|line| line.to_string());
-        for line in self.gateway.said().into_iter().chain(log) {
+        let log = self.gateway.log_text();
+        for line in self
+            .gateway
+            .said()
+            .iter()
+            .map(String::as_str)
+            .chain(log.lines())
+        {
             assert!(!line.contains("s3cr3t"), "a secret is in a log: {line}");
         }
     }

@@ -210,13 +210,18 @@ impl Gateway {
 
     /// The access log so far.
     pub fn log(&self) -> Vec<Value> {
+        let text = self.log_text();
+        text.lines()
+            .map(|line| serde_json::from_str(line).expect("a line is JSON"))
+            .collect()
+    }
+
+    /// The same as it stands there.
+    pub fn log_text(&self) -> String {
         let text = fs::read_to_string(self.directory.join("access.log")).unwrap_or_default();
         // The last line may be half written.
         let whole = text.rsplit_once('\n').map_or("", |(whole, _)| whole);
-        whole
-            .lines()
-            .map(|line| serde_json::from_str(line).expect("a line is JSON"))
-            .collect()
+        whole.to_owned()
     }
 
     /// Waits for a log line.
@@ -271,7 +276,8 @@ impl Drop for Gateway {
         let _ = self.child.wait();
         if std::thread::panicking() {
             eprintln!("the gateway said: {:#?}", self.said());
-            let log = self.log();
+            let log = self.log_text();
+            let log: Vec<&str> = log.lines().collect();
             let last = &log[log.len().saturating_sub(5)..];
             for line in last {
                 eprintln!("its access log ends: {line}");

@@ -17,6 +17,7 @@ pub mod lanes;
 pub mod moto;
 pub mod nginx;
 pub mod openssl_ca;
+pub mod otlp;
 pub mod pebble;
 pub mod pki;
 pub mod recorder;

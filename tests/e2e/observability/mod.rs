@@ -2,7 +2,9 @@
 //! and of the dashboard by a real Prometheus that scrapes a gateway under load.
 
 mod load;
+mod log_format;
 mod prometheus;
+mod traces;
 
 use std::collections::BTreeSet;
 use std::fs;

@@ -8,9 +8,10 @@ use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
 use serde_json::json;
 
+use crate::client_certificate::ClientCertificate;
 use crate::clock::UtcTime;
 use crate::config::{Function, Invocation, Lambda, MediaTypes, PayloadFormat, Stage};
-use crate::lambda::{ClientCertificate, Context, Request};
+use crate::lambda::{Context, Request};
 
 pub(super) fn lambda(payload_format: PayloadFormat, max_payload_bytes: u64) -> Lambda {
     let function = Function {
