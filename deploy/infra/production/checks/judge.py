@@ -116,7 +116,7 @@ def seconds_add_up(stack, deregistration):
              for one in stack.properties('Group')['LifecycleHookSpecificationList']}
     leave, come = hooks['TERMINATING'], hooks['LAUNCHING']
     assert (leave['DefaultResult'], come['DefaultResult']) == ('CONTINUE', 'ABANDON')
-    # AWS says that the load balancer may take as long again as the delay to notice.
+    # A load balancer takes its time to notice: as long again is left for it.
     assert leave['HeartbeatTimeout'] >= 2 * deregistration, 'the machine ends while it is still sent to'
     unit = UNITS.read_text()
     stop = int(re.search(r'^TimeoutStopSec=(\d+)$', unit, re.MULTILINE)[1])

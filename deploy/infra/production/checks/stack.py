@@ -111,8 +111,10 @@ def join(stack, argument):
 
 
 FUNCTIONS = {
-    'Ref': Stack.ref, 'Fn::Sub': Stack.sub, 'Fn::GetAtt': Stack.attribute, 'Fn::If': Stack.choose,
-    'Fn::FindInMap': Stack.find, 'Fn::Equals': equal, 'Fn::Join': join, 'Condition': Stack.condition,
+    'Ref': lambda stack, name: stack.ref(name),
+    'Fn::GetAtt': lambda stack, name: stack.attribute(name),
+    'Fn::Sub': Stack.sub, 'Fn::If': Stack.choose, 'Fn::FindInMap': Stack.find, 'Fn::Equals': equal, 'Fn::Join': join,
+    'Condition': Stack.condition,
     'Fn::Not': lambda stack, argument: not stack.work_out(argument[0]),
     'Fn::And': lambda stack, argument: all(map(stack.work_out, argument)),
     'Fn::Or': lambda stack, argument: any(map(stack.work_out, argument)),
