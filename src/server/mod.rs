@@ -112,6 +112,9 @@ pub struct Started {
 /// # Errors
 /// It cannot start, or the process that it has handed over to has ended while it was still leaving.
 pub fn run(file: &Path, started: impl FnOnce(&Started)) -> Result<(), StartError> {
+    if let Some(code) = handover::launch() {
+        std::process::exit(code);
+    }
     // Before anything else is opened.
     let (predecessor, handed) = match Predecessor::meet().map_err(StartError::Handover)? {
         Some((predecessor, sockets)) => (Some(predecessor), Handed::by_a_predecessor(sockets)),

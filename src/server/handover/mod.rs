@@ -5,7 +5,7 @@
 //!
 //! The two speak over a socket pair, whose other end the successor finds as its standard input:
 //!
-//! 1. The predecessor starts the successor and sends it the listening sockets.
+//! 1. The predecessor starts the successor, by a launcher, and sends it the listening sockets.
 //! 2. The successor does whatever may fail: it reads the configuration, opens keys, fetches lists.
 //!    Then it says that it is prepared. Until then, nothing has changed for the predecessor.
 //! 3. The predecessor sends what its memory of used signatures holds, and asks the successor from
@@ -21,5 +21,5 @@ mod successor;
 mod wire;
 
 pub(super) use predecessor::Predecessor;
-pub(super) use program::Program;
+pub(super) use program::{Program, launch};
 pub(super) use successor::{Successor, hand_over};

@@ -13,7 +13,7 @@ use crate::replay::{Answer, Entry};
 use crate::server::handed::Named;
 use crate::server::state::State;
 
-use super::program::MARK;
+use super::program::{MARK, SUCCESSOR};
 use super::sockets;
 use super::wire::{NONSENSE, Said, hear, say};
 
@@ -34,7 +34,7 @@ impl Predecessor {
     /// # Errors
     /// It is there and cannot be understood.
     pub(in crate::server) fn meet() -> Result<Option<(Self, Vec<Named>)>, String> {
-        if std::env::var_os(MARK).is_none() {
+        if std::env::var_os(MARK).is_none_or(|mark| mark != SUCCESSOR) {
             return Ok(None);
         }
         let met = || -> io::Result<_> {
@@ -70,7 +70,7 @@ impl Predecessor {
         let channel = self.channel.try_clone()?;
         channel.set_nonblocking(true)?;
         let (mut ear, mut mouth) = tokio::net::UnixStream::from_std(channel)?.into_split();
-        say(&mut mouth, &Said::Prepared).await?;
+        say(&mut mouth, &Said::Prepared(std::process::id())).await?;
         let snapshot = state.keep_snapshot();
         let memory = snapshot.authorizer().replay_memory();
         loop {

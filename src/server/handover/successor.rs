@@ -16,7 +16,7 @@ use crate::replay::{Answer, Moving, Question, ReplayMemory};
 use crate::server::handed::Purpose;
 use crate::server::manager;
 
-use super::program::{Program, Started};
+use super::program::Program;
 use super::sockets;
 use super::wire::{MOST_KNOWN, NONSENSE, Said, hear, say};
 
@@ -69,7 +69,7 @@ pub(in crate::server) async fn hand_over(
 ) -> Result<Successor, String> {
     let (own, theirs) = UnixStream::pair().map_err(|e| e.to_string())?;
     let mut started = program.start(theirs.into())?;
-    let given = give(&mut started, own, sockets, memory).await;
+    let given = give(own, sockets, memory).await;
     match given {
         Ok(successor) => {
             started.release();
@@ -88,6 +88,16 @@ enum Failure {
     Slow(&'static str),
 }
 
+impl Failure {
+    /// What was said in the place of what was to be said.
+    fn of(said: Said) -> Self {
+        Self::Told(match said {
+            Said::Failed(why) => why,
+            _ => NONSENSE.to_owned(),
+        })
+    }
+}
+
 impl From<io::Error> for Failure {
     fn from(error: io::Error) -> Self {
         match error.kind() {
@@ -99,7 +109,6 @@ impl From<io::Error> for Failure {
 }
 
 async fn give(
-    started: &mut Started,
     channel: UnixStream,
     sockets: &[(Purpose, OwnedFd)],
     memory: &ReplayMemory,
@@ -107,7 +116,7 @@ async fn give(
     sockets::send(&channel, sockets)?;
     channel.set_nonblocking(true)?;
     let (mut ear, mut mouth) = tokio::net::UnixStream::from_std(channel)?.into_split();
-    within(LONGEST_START, "start", expect(&mut ear, Said::Prepared)).await?;
+    let process = within(LONGEST_START, "start", prepared(&mut ear)).await?;
     let opening = async {
         let mut moving = memory.move_away();
         if let Some(moving) = &mut moving {
@@ -115,8 +124,10 @@ async fn give(
         }
         say(&mut mouth, &Said::AllKnown).await?;
         // Questions wait until here: the successor opens its doors in no time.
-        expect(&mut ear, Said::Serving).await?;
-        Ok(moving)
+        match hear(&mut ear).await? {
+            Said::Serving => Ok(moving),
+            other => Err(Failure::of(other)),
+        }
     };
     let moving = within(LONGEST_OPENING, "open its doors", opening).await?;
     let (tell, gone) = oneshot::channel();
@@ -126,7 +137,7 @@ async fn give(
         let _ = tell.send(());
     });
     Ok(Successor {
-        process: started.id(),
+        process,
         let_go: Some(let_go),
         gone,
     })
@@ -142,11 +153,11 @@ async fn within<T>(
         .unwrap_or(Err(Failure::Slow(what)))
 }
 
-async fn expect(ear: &mut OwnedReadHalf, what: Said) -> Result<(), Failure> {
+/// The process of the successor, when nothing can fail there any more.
+async fn prepared(ear: &mut OwnedReadHalf) -> Result<u32, Failure> {
     match hear(ear).await? {
-        said if said == what => Ok(()),
-        Said::Failed(why) => Err(Failure::Told(why)),
-        _ => Err(io::Error::other(NONSENSE).into()),
+        Said::Prepared(process) => Ok(process),
+        other => Err(Failure::of(other)),
     }
 }
 

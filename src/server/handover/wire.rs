@@ -18,8 +18,8 @@ const MOST_BYTES: usize = MOST_KNOWN * KNOWN_BYTES;
 /// What is said.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Said {
-    /// Successor: nothing can fail any more.
-    Prepared,
+    /// Successor: nothing can fail any more; the id of its process.
+    Prepared(u32),
     /// Successor: it does not start, and why.
     Failed(String),
     /// Predecessor: signatures that were used.
@@ -46,7 +46,7 @@ const ANSWERS: [Answer; 4] = [
 impl Said {
     pub(super) fn bytes(&self) -> Vec<u8> {
         let (kind, matter) = match self {
-            Self::Prepared => (0, Vec::new()),
+            Self::Prepared(process) => (0, process.to_be_bytes().to_vec()),
             Self::Failed(why) => (1, why.bytes().take(MOST_BYTES).collect()),
             Self::Known(known) => (2, known.iter().flat_map(known_bytes).collect()),
             Self::AllKnown => (3, Vec::new()),
@@ -67,7 +67,7 @@ impl Said {
 
     fn read(kind: u8, matter: &[u8]) -> Option<Self> {
         Some(match (kind, matter) {
-            (0, []) => Self::Prepared,
+            (0, process) => Self::Prepared(u32::from_be_bytes(process.try_into().ok()?)),
             (1, why) => Self::Failed(String::from_utf8_lossy(why).into_owned()),
             (2, known) => {
                 let (keys, rest) = known.as_chunks::<KNOWN_BYTES>();
@@ -137,7 +137,7 @@ mod tests {
         };
         let entry = Entry::new([7; 32], UtcTime::from_unix(1_800_000_000));
         let all = [
-            Said::Prepared,
+            Said::Prepared(4_194_303),
             Said::Failed("no certificate".to_owned()),
             Said::Known(vec![known(1), known(2)]),
             Said::AllKnown,
