@@ -1,0 +1,2 @@
+# shellcheck shell=bash
+starts_in_an_emulated_machine() { :; }
