@@ -1,32 +1,43 @@
 # shellcheck shell=bash
-# What stands in for AWS around the machine, in a network of its own: 169.254.169.0/24.
+# What stands in for AWS around the machine, on a network of its own, 10.0.0.0/24.
 #
-#   .254  the metadata service, by deploy/image/emulator
-#   .10   Parameter Store, Secrets Manager and S3, by moto
-#   .20   the private server behind the gateway, an nginx
-#   .15   the machine
-# In: COUNTERSIGN, `work`, and the words. Out: `in_aws`, what a gateway needs in `$work/material`, and
-# `tell_instance NAME`, which gives the instance the user data `$work/NAME.toml`.
+#   10.0.0.1           the VPC's router, which gives out addresses, by dnsmasq
+#   10.0.0.10          Parameter Store, Secrets Manager and S3, by moto
+#   10.0.0.20          the private server behind the gateway, an nginx
+#   10.0.0.50          the machine, by DHCP
+#   169.254.169.254    the metadata service, by deploy/image/emulator
+#   169.254.169.123    the clock, by the image's own chrony
+# In: COUNTERSIGN, `root`, `work`, and the words. Out: `in_aws`, what a gateway needs in `material`, and
+# `tell_instance NAME`, which gives the instance the user data tests/machine/NAME.toml.
 
 aws=countersign-aws-$$
 machine_net=countersign-machine-$$
+# By which the router knows the machine.
+mac=06:00:0a:00:00:32
 material=$work/material
 imds_log=$work/imds
 credential=
 
 in_aws() { ip netns exec "$aws" "$@"; }
+starts_in_aws() { background ip netns exec "$aws" "$@"; }
 
 make_network() {
+    local address
     ip netns add "$aws"
     ip netns add "$machine_net"
     in_aws ip link set lo up
-    # Named as EC2's are, so that the image takes it for its own.
-    in_aws ip link add to-machine type veth peer name ens5 netns "$machine_net"
-    local host
-    for host in 254 10 20; do
-        in_aws ip address add 169.254.169.$host/24 dev to-machine
+    in_aws ip link add vpc type bridge
+    for address in 10.0.0.{1,10,20}/24 169.254.169.{254,123}/32; do
+        in_aws ip address add $address dev vpc
     done
-    in_aws ip link set to-machine up
+    in_aws ip link set vpc up
+    # For the container; named as EC2's are, so that the image takes it for its own.
+    in_aws ip link add to-container master vpc type veth \
+        peer name ens5 address $mac netns "$machine_net"
+    in_aws ip link set to-container up
+    # For the emulated machine.
+    in_aws ip tuntap add dev to-emulated mode tap
+    in_aws ip link set to-emulated master vpc up
 }
 
 drop_network() {
@@ -63,28 +74,40 @@ make_material() {
 
 # --- AWS
 
+give_out_addresses() {
+    starts_in_aws dnsmasq --keep-in-foreground --no-resolv --no-hosts --bind-interfaces --interface vpc \
+        --conf-file=/dev/null --pid-file="" --user=root --dhcp-leasefile="$work/leases" --no-ping \
+        --dhcp-range=10.0.0.50,10.0.0.50,255.255.255.0,1h --dhcp-host=$mac,10.0.0.50 2>"$work/dnsmasq"
+}
+
 serve_metadata() {
-    background ip netns exec "$aws" deploy/image/emulator --user-data "$work/user-data" --log "$imds_log"
+    starts_in_aws deploy/image/emulator --user-data "$work/user-data" --log "$imds_log"
+}
+
+serve_time() {
+    starts_in_aws chroot "$root" chronyd -x -d 'local stratum 1' 'allow' 'bindaddress 169.254.169.123' \
+        'bindcmdaddress /' 'cmdport 0' 'pidfile /' 'user root' 2>"$work/chronyd"
 }
 
 serve_services() {
-    background ip netns exec "$aws" target/venv/bin/moto_server --host 169.254.169.10 --port 5000 \
-        >"$work/moto" 2>&1
-    until_it_holds in_aws curl --silent http://169.254.169.10:5000/
+    starts_in_aws target/venv/bin/moto_server --host 10.0.0.10 --port 5000 >"$work/moto" 2>&1
+    until_it_holds in_aws curl --silent http://10.0.0.10:5000/
     in_aws target/venv/bin/python -W ignore tests/machine/fill_aws.py "$material"
 }
 
 serve_behind() {
     mkdir -p "$work/nginx"
     cp tests/machine/nginx.conf "$work/nginx/"
-    background ip netns exec "$aws" nginx -p "$work/nginx/" -c nginx.conf -e error.log
-    until_it_holds in_aws curl --silent http://169.254.169.20/
+    starts_in_aws nginx -p "$work/nginx/" -c nginx.conf -e error.log
+    until_it_holds in_aws curl --silent http://10.0.0.20/
 }
 
 start_aws() {
     make_network
     make_material >"$work/material.log" 2>&1 || { cat "$work/material.log"; return 1; }
+    give_out_addresses
     serve_metadata
+    serve_time
     serve_services
     serve_behind
 }
@@ -103,7 +126,7 @@ ask() {
     local path=$1
     shift
     in_aws curl --silent --show-error --output "$work/answer" --write-out '%{http_code}' \
-        --max-time 20 --cacert "$material/ca.pem" --resolve gateway.example:443:169.254.169.15 \
+        --max-time 20 --cacert "$material/ca.pem" --resolve gateway.example:443:10.0.0.50 \
         "$@" "https://gateway.example$path"
 }
 

@@ -18,9 +18,6 @@ fresh_disk() {
         -o "lowerdir=target/image/root,upperdir=$work/disk/upper,workdir=$work/disk/work"
     mkdir -p "$work/disk/root/etc/systemd/system/countersign-provision.service.d"
     cp tests/machine/provision.conf "$work/disk/root/etc/systemd/system/countersign-provision.service.d/"
-    # Nobody gives out addresses here.
-    printf '[Match]\nName=ens5\n[Network]\nAddress=169.254.169.15/24\n' \
-        >"$work/disk/root/etc/systemd/network/10-attempt.network"
 }
 
 find_machine() {

@@ -5,7 +5,7 @@ import sys
 import boto3
 
 MATERIAL = pathlib.Path(sys.argv[1])
-PLACE = {'endpoint_url': 'http://169.254.169.10:5000', 'region_name': 'eu-central-1',
+PLACE = {'endpoint_url': 'http://10.0.0.10:5000', 'region_name': 'eu-central-1',
          'aws_access_key_id': 'AKIAIOSFODNN7EXAMPLE', 'aws_secret_access_key': 'not-a-secret'}
 
 
