@@ -45,6 +45,8 @@ stop_container() {
     [ -z "$machine" ] || kill -KILL "$machine" 2>/dev/null || true
     [ -z "$nspawn" ] || wait "$nspawn" 2>/dev/null || true
     machine=
+    # Its interface and address go with it.
+    ip netns delete "$machine_net" 2>/dev/null || true
     ! mountpoint -q "$work/disk/root" || umount "$work/disk/root"
     ! mountpoint -q "$work/disk" || umount "$work/disk"
 }
