@@ -75,7 +75,6 @@ reported() { grep --text -e "report: $1" "$serial"; }
 # --- What is tried
 
 it_starts_by() {
-    start_emulated "$1"
     # Five minutes: on a busy machine an emulated one is slow.
     patience=3000 until_it_holds reported end
 }
@@ -124,6 +123,7 @@ starts_in_an_emulated_machine() {
     for firmware in UEFI BIOS; do
         : >"$imds_log"
         serial=target/image/serial-$firmware.log
+        start_emulated $firmware
         it it_starts_by $firmware
         tell_marks
         it a_request_with_certificate_and_signature_is_answered_by_the_private_server

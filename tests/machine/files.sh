@@ -4,7 +4,7 @@
 its_shell_scripts_are_sound() {
     # With what it sources.
     shellcheck --external-sources tests/image
-    shellcheck tests/machine/report deploy/image/{build,base,disk,prepare} \
+    shellcheck tests/machine/report deploy/image/{build,base,disk,prepare,packer/check} \
         deploy/image/provision/* deploy/image/files/usr/local/lib/countersign/*
 }
 
@@ -85,11 +85,25 @@ its_clock_is_amazons() {
     grep -x 'cmdport 0' "$work/chrony"
 }
 
-what_both_build_with_is_in_one_place() {
-    # Packer's template runs the steps that the disk is made with, all of them.
-    local step
-    for step in deploy/image/provision/*; do
-        [ -x "$step" ]
-    done
-    grep -F 'provision/*' deploy/image/packer/countersign.pkr.hcl
+the_image_that_packer_makes_is_made_by_the_same_steps() {
+    grep -F 'for step in /tmp/countersign-image/provision/*' deploy/image/packer/countersign.pkr.hcl
+    deploy/image/packer/check
+}
+
+its_snapshot_is_the_disk_and_its_ami_says_how_it_starts() {
+    target/venv/bin/python -W ignore tests/machine/register_into_moto.py deploy/image/register "$work"
+}
+
+an_agent_is_installed_when_it_is_given() {
+    # AWS's own cannot be had here: one of the same form.
+    mkdir -p "$work/agent/DEBIAN" "$work/agent/usr/lib/systemd/system"
+    printf '%s\n' 'Package: amazon-ssm-agent' 'Version: 1' 'Architecture: amd64' \
+        'Maintainer: Nobody <nobody@countersign.example>' 'Description: Stands in for the agent' \
+        >"$work/agent/DEBIAN/control"
+    touch "$work/agent/usr/lib/systemd/system/amazon-ssm-agent.service"
+    dpkg-deb --root-owner-group --build "$work/agent" "$work/agent.deb"
+    NO_DISK=1 SSM_AGENT=$work/agent.deb deploy/image/build "$work/with-agent"
+    grep amazon-ssm-agent "$work/with-agent"/*.packages
+    test -e "$work/with-agent/root/usr/lib/systemd/system/amazon-ssm-agent.service"
+    rm -r "$work/with-agent"
 }
