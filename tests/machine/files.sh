@@ -57,14 +57,16 @@ nothing_on_it_is_of_who_built_it() {
 
 systemd_finds_no_fault_with_its_units() {
     local unit
-    for unit in countersign-provision countersign-grow countersign; do
+    for unit in countersign-provision countersign-signal countersign-grow countersign; do
         chroot "$root" systemd-analyze verify --man=no --recursive-errors=no "$unit.service"
     done
 }
 
-its_provisioning_is_hardened() {
-    chroot "$root" systemd-analyze security --offline=true --threshold=30 \
+what_fetches_and_tells_is_hardened() {
+    chroot "$root" systemd-analyze security --offline=true --threshold=25 \
         /etc/systemd/system/countersign-provision.service
+    chroot "$root" systemd-analyze security --offline=true --threshold=15 \
+        /etc/systemd/system/countersign-signal.service
 }
 
 its_security_updates_are_debians_and_do_not_restart_it() {
