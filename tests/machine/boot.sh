@@ -21,17 +21,17 @@ COMMANDS
     if grep -v -e '^debugfs' -e '^Allocated inode' "$work/debugfs"; then return 1; fi
 }
 
-firmware_of() {
-    case $1 in
-        BIOS) ;;
-        # Only what Microsoft's keys signed is started.
-        UEFI)
-            cp /usr/share/OVMF/OVMF_VARS_4M.ms.fd "$work/variables"
-            echo -global driver=cfi.pflash01,property=secure,value=on \
-                -drive if=pflash,format=raw,readonly=on,file=/usr/share/OVMF/OVMF_CODE_4M.ms.fd \
-                -drive "if=pflash,format=raw,file=$work/variables"
-            ;;
-    esac
+# SeaBIOS is what QEMU starts unless it is told otherwise. Of UEFI, the one that starts only what
+# Microsoft's keys have signed.
+choose_firmware() {
+    firmware=()
+    [ "$1" = UEFI ] || return 0
+    cp /usr/share/OVMF/OVMF_VARS_4M.ms.fd "$work/variables"
+    firmware=(
+        -global driver=cfi.pflash01,property=secure,value=on
+        -drive if=pflash,format=raw,readonly=on,file=/usr/share/OVMF/OVMF_CODE_4M.ms.fd
+        -drive "if=pflash,format=raw,file=$work/variables"
+    )
 }
 
 # Each line of the serial port, with the seconds since the start before it.
@@ -45,9 +45,9 @@ with_times() {
 
 start_emulated() {
     local firmware
-    read -ra firmware < <(firmware_of "$1")
+    choose_firmware "$1"
     # Never KVM: where there is one, it may be none that starts a firmware.
-    starts_in_aws qemu-system-x86_64 -machine q35,smm=on -accel tcg,thread=multi -cpu max,svm=off -smp 2 -m 1024 \
+    starts_in_aws qemu-system-x86_64 -machine q35,smm=on -accel tcg,thread=multi -cpu max -smp 2 -m 1024 \
         "${firmware[@]}" -nodefaults -display none -no-reboot -monitor none -serial stdio \
         -drive "file=$work/volume,format=raw,if=none,id=volume,snapshot=on" \
         -device nvme,drive=volume,serial=vol0123456789abcdef,bootindex=1 \

@@ -23,7 +23,7 @@ every_unit_runs_but_what_a_container_has_not() {
     inside systemctl list-units --failed --plain --no-legend | cut -d ' ' -f 1 >"$work/failed"
     refused grep -v -x 'systemd-remount-fs.service' "$work/failed"
     local unit
-    for unit in countersign countersign-provision nftables systemd-networkd systemd-resolved; do
+    for unit in countersign countersign-provision countersign-signal nftables systemd-networkd systemd-resolved; do
         is_active $unit
     done
 }
