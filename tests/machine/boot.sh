@@ -66,7 +66,7 @@ ended() { ! kill -0 "$1"; }
 
 at() { grep --text -m 1 -e "$1" "$serial" | sed 's/^ *\([0-9.]*\).*/\1 s/'; }
 tell_marks() {
-    echo "        boot loader $(at 'BdsDxe: starting\|GRUB loading'), kernel $(at 'Linux version')," \
+    echo "        boot loader $(at 'Booting .Countersign'), kernel $(at 'Linux version')," \
         "systemd $(at 'systemd 252'), the gateway had started by $(at 'report: begins')"
 }
 
