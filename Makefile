@@ -1,5 +1,5 @@
 # The two commands that a newcomer needs, and the ones that CI runs before the tests.
-.PHONY: run test lint package package-test image image-test bench bench-smoke bench-aws-check bench-stages bench-handshakes fuzz clean
+.PHONY: run test lint package package-test image image-test bench bench-smoke bench-aws-check production-check bench-stages bench-handshakes fuzz clean
 
 # A gateway with certificates, a credential and a stand-in for the private server.
 run:
@@ -54,6 +54,11 @@ bench-smoke:
 bench-aws-check:
 	benches/prepare
 	deploy/infra/bench/check
+
+# The stacks of production, likewise.
+production-check:
+	benches/prepare
+	deploy/infra/production/check
 
 # Single stages.
 bench-stages:

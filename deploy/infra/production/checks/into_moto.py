@@ -2,8 +2,10 @@
 a machine's user data say. What moto does not make is listed here and in README.md, and is at least
 said to the API itself, which refuses names and types that AWS does not know."""
 import base64
+import contextlib
 import importlib.machinery
 import importlib.util
+import io
 import json
 import logging
 import os
@@ -89,7 +91,9 @@ def publish_settings(bucket):
         for name in ('gateway.toml', 'clients-ca.pem', 'server.pem'):
             (pathlib.Path(directory) / name).write_text(name)
         words = [NAME, directory, '--region', REGION] + (['--bucket', bucket] if bucket else [])
-        publish.main(words)
+        # It tells what it put where.
+        with contextlib.redirect_stderr(io.StringIO()):
+            publish.main(words)
         for wrong in ('-----BEGIN PRIVATE KEY-----', 'x' * 9000):
             (pathlib.Path(directory) / 'server.pem').write_text(wrong)
             try:
