@@ -42,6 +42,7 @@ mod outgoing;
 mod paths;
 mod pins;
 mod principals;
+mod production;
 mod proxy_protocol;
 mod recipes;
 mod replay;

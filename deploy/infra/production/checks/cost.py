@@ -1,6 +1,5 @@
 """What the stacks cost a month: counts what the templates make, multiplies by prices with sources, and
 compares the table in ../../README.md with that. `--write` puts it there."""
-import pathlib
 import re
 import sys
 import tomllib
@@ -79,11 +78,11 @@ def table():
 
 
 def main():
-    runbook = pathlib.Path(RUNBOOK).read_text()
+    runbook = RUNBOOK.read_text()
     made = table()
     [there] = re.findall(r'^\| \| amount .*?(?=\n\n)', runbook, re.MULTILINE | re.DOTALL)
     if '--write' in sys.argv:
-        pathlib.Path(RUNBOOK).write_text(runbook.replace(there, made))
+        RUNBOOK.write_text(runbook.replace(there, made))
     else:
         assert there == made, f'deploy/README.md has another table of costs; cost.py --write puts this there:\n{made}'
     print('costs are as they are told')

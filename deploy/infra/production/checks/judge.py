@@ -1,10 +1,9 @@
 """What must be true of the stacks, and no linter knows: who lets in whom, what a role may, what user
 data say, and that the seconds by which a machine comes and goes add up."""
-import pathlib
 import re
 import tomllib
 
-from stack import BARE, LEAST, MOST, USUAL, HERE, gateways, memory, user_data, watch
+from stack import BARE, HERE, LEAST, MOST, USUAL, gateways, memory, user_data
 
 UNITS = HERE / '../../package/countersign.service'
 # AWS's actions that know no resource. What else may be `*` is a mistake.
@@ -169,7 +168,7 @@ def main():
     refreshes_stop_at_alarms_that_exist()
     mistakes_are_refused()
     nobody_is_let_in_but_by_the_load_balancer(memory())
-    readme = pathlib.Path(HERE / 'README.md').read_text()
+    readme = (HERE / 'README.md').read_text()
     for told in (f'{seconds["deregistration"]} s', f'{seconds["leave"]} s', f'{seconds["come"]} s', f'{seconds["stop"]} s'):
         assert told in readme, f'README.md does not say {told}'
     print('the stacks are as they should be:', seconds)
