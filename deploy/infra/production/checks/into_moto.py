@@ -83,21 +83,25 @@ def what_is_there():
                 CredentialsSecret=arns[1], ReplayPasswordSecret=arns[2], MoreSecrets=','.join(arns[3:]))
 
 
-def publish_settings(bucket):
+def publish(words):
+    """Runs `publish`, which tells what it put where."""
     loader = importlib.machinery.SourceFileLoader('publish', str(HERE / 'publish'))
-    publish = importlib.util.module_from_spec(importlib.util.spec_from_loader('publish', loader))
-    loader.exec_module(publish)
+    program = importlib.util.module_from_spec(importlib.util.spec_from_loader('publish', loader))
+    loader.exec_module(program)
+    with contextlib.redirect_stderr(io.StringIO()):
+        program.main(words)
+
+
+def publish_settings(bucket):
     with tempfile.TemporaryDirectory() as directory:
         for name in ('gateway.toml', 'clients-ca.pem', 'server.pem'):
             (pathlib.Path(directory) / name).write_text(name)
-        words = [NAME, directory, '--region', REGION] + (['--bucket', bucket] if bucket else [])
-        # It tells what it put where.
-        with contextlib.redirect_stderr(io.StringIO()):
-            publish.main(words)
+        words = [NAME, directory, '--region', REGION]
+        publish(words + (['--bucket', bucket] if bucket else []))
         for wrong in ('-----BEGIN PRIVATE KEY-----', 'x' * 9000):
             (pathlib.Path(directory) / 'server.pem').write_text(wrong)
             try:
-                publish.main([NAME, directory, '--region', REGION])
+                publish(words)
             except SystemExit as why:
                 assert 'server.pem' in str(why), why
                 continue
