@@ -5,6 +5,7 @@ mod certificates;
 mod check;
 mod credentials;
 mod demo;
+mod provision;
 mod recorded;
 mod routes;
 mod run;
@@ -57,6 +58,7 @@ enum Command {
     /// Explain a caller's certificate; make and rotate those by which upstreams know the gateway.
     #[command(subcommand)]
     Certificates(certificates::Command),
+    Provision(provision::Options),
 }
 
 const MORE: &str = "\
@@ -96,6 +98,7 @@ impl Cli {
             Command::Verify(options) => verify::run(options),
             Command::Credentials(command) => credentials::run(command),
             Command::Certificates(command) => certificates::run(command),
+            Command::Provision(options) => provision::run(options),
         };
         done.unwrap_or_else(|error| {
             eprintln!("{error:#}");

@@ -27,6 +27,9 @@ pub struct Process {
     pub max_held_bytes: u64,
     /// How long before its end a credential counts as expiring.
     pub credential_warning: Duration,
+    /// Whether signatures with a lifetime are refused while the kernel does not call its clock
+    /// synchronised.
+    pub require_synchronized_clock: bool,
     /// The credential store; `None` when no consumer has credentials.
     pub credential_store: Option<PathBuf>,
     /// Where `/metrics`, `/healthz` and `/readyz` are; `None` when they are nowhere.
@@ -88,6 +91,9 @@ pub(super) fn read(root: &mut Table<'_>, base: &Path) -> Process {
     if let Some(days) = table.integer("credential_warning_days", 1..=365) {
         process.credential_warning = Duration::from_secs(days * DAY_SECS);
     }
+    if let Some(required) = table.boolean("require_synchronized_clock") {
+        process.require_synchronized_clock = required;
+    }
     process.credential_store = table.text("credential_store").map(|p| base.join(p.value));
     if let Some(target) = table.text("access_log") {
         process.access_log = match target.value.as_str() {
@@ -111,6 +117,7 @@ impl Default for Process {
             max_connections: 10_000,
             max_held_bytes: 256 * 1024 * 1024,
             credential_warning: Duration::from_secs(14 * DAY_SECS),
+            require_synchronized_clock: false,
             credential_store: None,
             admin: None,
             access_log: AccessLog::Stdout,

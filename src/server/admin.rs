@@ -137,6 +137,10 @@ impl ServeHttp for Admin {
             "/readyz" if self.state.is_leaving() => {
                 text(StatusCode::SERVICE_UNAVAILABLE, b"draining\n".to_vec())
             }
+            "/readyz" if !self.state.is_ready() => text(
+                StatusCode::SERVICE_UNAVAILABLE,
+                b"the clock is not synchronized\n".to_vec(),
+            ),
             "/readyz" => text(StatusCode::OK, b"ready\n".to_vec()),
             _ => text(
                 StatusCode::NOT_FOUND,
@@ -186,7 +190,9 @@ fn metrics(state: &State) -> Vec<u8> {
         lists,
         functions: snapshot.functions().counts().map(function_record),
         process: ProcessRecord {
-            ready: !state.is_leaving(),
+            ready: state.is_ready(),
+            clock_error: state.clock.last().map(|clock| clock.max_error),
+            clock_synchronized: state.clock.is_synchronized(),
             now: now.unix(),
             config_loaded: state.history.loaded().unix(),
             reload_succeeded: state.history.last_reload().is_none_or(|(_, good)| good),

@@ -41,6 +41,7 @@ mod stapling;
 mod state;
 mod status;
 mod stream;
+mod timely;
 mod told;
 mod upgrade;
 mod upstream;
@@ -254,6 +255,7 @@ async fn serve(
     let mut fresh = refresh::start(state.clone());
     let mut issued = acme::start(state.clone());
     stapling::start(state.clone());
+    timely::start(state.clone());
     let successor = loop {
         tokio::select! {
             Some(news) = fresh.recv() => refresh::publish(state, news).await,

@@ -8,7 +8,7 @@ use arc_swap::{ArcSwap, Guard};
 use tokio::sync::watch;
 
 use crate::acme::Challenges;
-use crate::clock::UtcTime;
+use crate::clock::{ClockWatch, KernelClock, UtcTime};
 use crate::names::RequestIds;
 use crate::snapshot::Snapshot;
 use crate::telemetry::Telemetry;
@@ -32,6 +32,8 @@ pub(super) struct State {
     pub(super) explanations: Pace,
     /// Bodies that are held whole.
     pub(super) buffers: Arc<Buffers>,
+    /// What the kernel says of its clock.
+    pub(super) clock: ClockWatch,
     /// Connections that are open now.
     pub(super) live: AtomicUsize,
     /// Set when the gateway wants no more callers, though it still serves those who come.
@@ -55,6 +57,7 @@ impl State {
             ids: RequestIds::new(u64::from_be_bytes(seed)),
             explanations: Pace::new(EXPLANATIONS),
             buffers: Arc::default(),
+            clock: ClockWatch::new(KernelClock::ask),
             live: AtomicUsize::new(0),
             leaving: AtomicBool::new(false),
             patient: AtomicBool::new(false),
@@ -75,6 +78,17 @@ impl State {
     /// Leave to hold a body.
     pub(super) fn hold(&self, snapshot: &Snapshot) -> Held {
         self.buffers.hold(snapshot.process().max_held_bytes)
+    }
+
+    /// Whether the time can be relied on, as far as the configuration asks for it.
+    pub(super) fn is_timely(&self, snapshot: &Snapshot) -> bool {
+        !snapshot.process().require_synchronized_clock || self.clock.is_synchronized()
+    }
+
+    /// Whether callers are wanted: not while the gateway leaves, nor while it would refuse them
+    /// for want of the time.
+    pub(super) fn is_ready(&self) -> bool {
+        !self.is_leaving() && self.is_timely(&self.snapshot())
     }
 
     /// Replaces the snapshot, whole and at once.

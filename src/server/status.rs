@@ -28,8 +28,9 @@ pub(super) struct Status {
     time: String,
     started: String,
     uptime_secs: u64,
-    /// Whether callers are wanted; not while the gateway drains.
+    /// Whether callers are wanted; not while the gateway drains or waits for the right time.
     ready: bool,
+    clock: ClockStatus,
     last_upgrade: Option<LastUpgrade>,
     /// Since this process started.
     upgrades_failed: u64,
@@ -49,6 +50,16 @@ struct Configuration {
     version: u64,
     loaded: String,
     last_reload: Option<LastReload>,
+}
+
+/// What the kernel says of the clock by which signatures are judged.
+#[derive(Serialize)]
+struct ClockStatus {
+    synchronized: bool,
+    /// The most that it may be wrong; `None` when the kernel does not say.
+    max_error_ms: Option<f64>,
+    /// Whether signatures with a lifetime are refused without it.
+    required: bool,
 }
 
 /// A reload that an operator asked for.
@@ -127,6 +138,17 @@ struct Count {
     count: u64,
 }
 
+impl ClockStatus {
+    fn of(state: &State) -> Self {
+        let error = state.clock.last().map(|clock| clock.max_error);
+        Self {
+            synchronized: state.clock.is_synchronized(),
+            max_error_ms: error.map(|error| error.as_secs_f64() * 1000.0),
+            required: state.snapshot().process().require_synchronized_clock,
+        }
+    }
+}
+
 impl Status {
     /// The gateway as it is.
     pub(super) fn read(state: &State) -> Self {
@@ -140,7 +162,8 @@ impl Status {
             time: now.to_string(),
             started: history.started().to_string(),
             uptime_secs: history.uptime().as_secs(),
-            ready: !state.is_leaving(),
+            ready: state.is_ready(),
+            clock: ClockStatus::of(state),
             last_upgrade: last_upgrade(history),
             upgrades_failed: history.upgrades_failed(),
             configuration: configuration(&snapshot, history),

@@ -58,6 +58,15 @@ impl Gateway {
             write_store(directory);
         }
         write_config(directory, config);
+        Self::start_program(program, directory, environment)
+    }
+
+    /// A gateway with the configuration that is there.
+    pub fn start_as_it_is(directory: &Path, environment: &[(&str, &str)]) -> Self {
+        Self::start_program(Path::new(PROGRAM), directory, environment)
+    }
+
+    fn start_program(program: &Path, directory: &Path, environment: &[(&str, &str)]) -> Self {
         let mut child = Command::new(program)
             .args(["run", "--config"])
             .arg(directory.join("gateway.toml"))

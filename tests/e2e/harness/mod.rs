@@ -3,6 +3,7 @@
 
 #![allow(dead_code)]
 
+pub mod auto_scaling;
 pub mod case;
 pub mod changed;
 pub mod client;
@@ -10,6 +11,7 @@ pub mod gateway;
 pub mod guarded_nginx;
 pub mod haproxy;
 pub mod http2;
+pub mod imds;
 pub mod lambda;
 pub mod lanes;
 pub mod moto;
