@@ -150,7 +150,7 @@ def look_at_the_machines(made):
 
 
 def fetch_what_user_data_say(made):
-    """As `countersign provision` would; that it does is tried in tests/e2e/provision.rs."""
+    """As `countersign provision` would; that it does is tried in provision.py."""
     [version] = client('ec2').describe_launch_template_versions(LaunchTemplateId=made['Machine'])['LaunchTemplateVersions']
     data = tomllib.loads(base64.b64decode(version['LaunchTemplateData']['UserData']).decode())
     for file in data['file']:

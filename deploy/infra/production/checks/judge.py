@@ -137,6 +137,18 @@ def seconds_add_up(stack, deregistration):
             'stop': stop, 'come': come['HeartbeatTimeout']}
 
 
+def the_configuration_fits(stack, stop):
+    """That which ships, with the ports of the stack and the seconds of the unit."""
+    config = tomllib.loads((HERE / 'gateway.toml').read_text())
+    [listener] = config['listener']
+    assert listener['address'] == f'0.0.0.0:{stack.parameters["GatewayPort"]}' and 'proxy_protocol' in listener
+    assert config['admin']['address'] == f'0.0.0.0:{stack.parameters["AdminPort"]}'
+    gateway = config['gateway']
+    assert gateway['drain_grace_secs'] <= gateway['drain_timeout_secs'] < stop
+    scraped = (HERE / '../../observability/cloudwatch-scrape.yml').read_text()
+    assert f'"127.0.0.1:{stack.parameters["AdminPort"]}"' in scraped
+
+
 def refreshes_stop_at_alarms_that_exist():
     usual, urgent = gateways(**USUAL), gateways(**USUAL, Guarded='no')
     preferences = lambda stack: stack.resources['Group']['UpdatePolicy']['AutoScalingInstanceRefresh']['Preferences']
@@ -165,6 +177,7 @@ def main():
         seconds = seconds_add_up(stack, tls_and_addresses_pass_through(stack))
     assert files == {'gateway.toml'}, files
     assert not any(action.startswith(('logs:', 'cloudwatch:')) for action in may), 'without an agent nothing is written'
+    the_configuration_fits(stack, seconds['stop'])
     refreshes_stop_at_alarms_that_exist()
     mistakes_are_refused()
     nobody_is_let_in_but_by_the_load_balancer(memory())
