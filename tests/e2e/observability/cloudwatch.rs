@@ -70,7 +70,7 @@ fn the_agent_asks_for_metrics_that_a_gateway_under_load_has() {
 fn the_agent_can_read_what_it_is_told_to_scrape() {
     let file = shipped("cloudwatch-scrape.yml");
     let said = run(
-        &program("promtool"),
+        program("promtool"),
         &["check", "config", &file.display().to_string()],
     );
     assert!(said.status.success(), "{}", text(&said.stderr));
