@@ -1,5 +1,5 @@
 # The two commands that a newcomer needs, and the ones that CI runs before the tests.
-.PHONY: run test lint package package-test bench bench-smoke bench-aws-check bench-stages bench-handshakes fuzz clean
+.PHONY: run test lint package package-test image image-test bench bench-smoke bench-aws-check production-check bench-stages bench-handshakes fuzz clean
 
 # A gateway with certificates, a credential and a stand-in for the private server.
 run:
@@ -27,6 +27,16 @@ package-test:
 	tests/prepare
 	tests/package
 
+# The disk of a machine that is a gateway, for EC2, in target/image. As root.
+image: package
+	deploy/image/prepare
+	deploy/image/build
+
+# The image, of the program that tests use: what is on it, its life, and its starts. As root.
+image-test:
+	tests/prepare
+	tests/image
+
 # The comparison of 2017 with the gateway in it: three quarters of an hour, on a machine that is quiet.
 bench:
 	benches/prepare
@@ -44,6 +54,11 @@ bench-smoke:
 bench-aws-check:
 	benches/prepare
 	deploy/infra/bench/check
+
+# The stacks of production, likewise.
+production-check:
+	benches/prepare
+	deploy/infra/production/check
 
 # Single stages.
 bench-stages:

@@ -16,6 +16,7 @@ use pingora_core::protocols::l4::stream::Stream;
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
+use tokio::time::Instant;
 
 use crate::clock::UtcTime;
 use crate::lambda::{FunctionCounts, Server};
@@ -26,11 +27,14 @@ use crate::telemetry::{
 use crate::trust::List;
 
 use super::handed::{Of, Purpose};
+use super::source;
 use super::state::State;
 use super::status::Status;
 
 /// Connections to the admin listener at once.
 const MAX_CONNECTIONS: usize = 64;
+/// How long they may take to begin.
+const FIRST_BYTES: Duration = Duration::from_secs(10);
 /// How long they have when the gateway ends.
 const LAST_ANSWERS: Duration = Duration::from_secs(1);
 
@@ -100,14 +104,17 @@ async fn serve(state: Arc<State>, socket: TcpListener, places: Arc<Semaphore>) {
         let Ok(place) = places.clone().acquire_owned().await else {
             return;
         };
-        let Ok((stream, _)) = socket.accept().await else {
+        let Ok((mut stream, _)) = socket.accept().await else {
             tokio::time::sleep(Duration::from_millis(50)).await;
             continue;
         };
         let (app, closing) = (app.clone(), closing.clone());
         tokio::spawn(async move {
-            app.process_new(Box::new(Stream::from(stream)), &closing)
-                .await;
+            let deadline = Instant::now() + FIRST_BYTES;
+            if source::read_over(&mut stream, deadline).await.is_ok() {
+                app.process_new(Box::new(Stream::from(stream)), &closing)
+                    .await;
+            }
             drop(place);
         });
     }

@@ -68,6 +68,25 @@ pub(super) async fn read(
     }
 }
 
+/// Reads over the PROXY header with which a load balancer begins its health checks, if there is one.
+/// Whom it names does not matter to who answers them.
+pub(super) async fn read_over(socket: &mut TcpStream, deadline: Instant) -> Result<(), Failure> {
+    let header = async {
+        let mut first = [0];
+        let seen = socket.peek(&mut first).await.map_err(|_| CUT)?;
+        // Version 2 begins as no request does.
+        match seen == 1 && first[0] == b'\r' {
+            true => read_header(socket).await.map(drop),
+            false => Ok(()),
+        }
+    };
+    match timeout_at(deadline, header).await {
+        Err(_) => Err(Failure::TimedOut),
+        Ok(Err(Malformed(why))) => Err(Failure::Malformed(why)),
+        Ok(Ok(())) => Ok(()),
+    }
+}
+
 async fn read_header(socket: &mut TcpStream) -> Result<Header, Malformed> {
     let mut start = [0; START];
     fill(socket, &mut start).await?;

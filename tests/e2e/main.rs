@@ -43,6 +43,7 @@ mod outgoing;
 mod paths;
 mod pins;
 mod principals;
+mod production;
 mod provision;
 mod proxy_protocol;
 mod recipes;

@@ -236,6 +236,25 @@ fn a_header_may_come_in_pieces_and_takes_nothing_of_what_follows() {
     }
 }
 
+/// AWS's load balancers begin their health checks as they begin what they pass on.
+#[test]
+fn the_admin_listener_reads_over_the_header_of_a_health_check() {
+    let (_directory, _upstream, gateway) = stage("");
+    let admin = gateway.admin_address();
+    for header in [binary(0x20, &[]), binary(0x21, b"\x04\0\x03abc")] {
+        let mut stream = connect("127.0.0.1", admin);
+        stream.write_all(&header).unwrap();
+        assert_eq!(Client::over(stream).get("localhost", "/readyz").status, 200);
+    }
+    assert_eq!(Client::plain(admin).get("localhost", "/readyz").status, 200);
+    for start in [
+        &b"\r\n\r\n\0\r\nQUIZ\n"[..],
+        b"\r\n\r\n\0\r\nQUIT\n\xff\x11\0\0",
+    ] {
+        assert!(is_closed_after("127.0.0.1", admin, start));
+    }
+}
+
 #[test]
 fn whoever_is_no_trusted_proxy_is_sent_away_before_a_word() {
     let (_directory, upstream, gateway) = stage("");

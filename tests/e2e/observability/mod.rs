@@ -1,6 +1,7 @@
 //! What watches the gateway and ships with it: the alert rules by promtool, and every query of them
 //! and of the dashboard by a real Prometheus that scrapes a gateway under load.
 
+mod cloudwatch;
 mod load;
 mod log_format;
 mod prometheus;
