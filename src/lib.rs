@@ -19,11 +19,12 @@ pub mod tls;
 pub mod authorize;
 pub mod trust;
 // 3: who called, which route, is the signature right, was it used before;
-// how events look, what functions are told
+// how events look, what functions are told, how a machine gets its files
 pub mod acme;
 pub mod credential_source;
 pub mod identity;
 pub mod lambda;
+pub mod provision;
 pub mod replay;
 pub mod response;
 pub mod route;

@@ -56,6 +56,8 @@ pub enum Refusal {
     /// The credential is unknown or out of its time, or the signature is wrong. One word for
     /// all, so that a stranger cannot learn which credentials exist; the reason is for the log.
     SignatureMismatch(&'static str),
+    /// The signature is good for a time, and the gateway's clock may be wrong.
+    ClockUnsynchronized,
     /// The signature was used before, and the policy takes each only once.
     SignatureReplayed,
     /// It cannot be told whether the signature was used before.
@@ -137,6 +139,7 @@ impl Refusal {
             Self::SignatureExpired => "signature_expired",
             Self::SignatureNotYetValid => "signature_not_yet_valid",
             Self::SignatureMismatch(_) => "signature_mismatch",
+            Self::ClockUnsynchronized => "clock_unsynchronized",
             Self::SignatureReplayed => "signature_replayed",
             Self::ReplayMemoryUnavailable(_) => "replay_memory_unavailable",
             Self::PrincipalUnavailable(_) => "principal_unavailable",
@@ -193,7 +196,7 @@ impl Refusal {
             Self::Function(failure, api) => failure.status(*api),
             Self::UpstreamUnreachable | Self::UpstreamFailed => 502,
             Self::ReplayMemoryUnavailable(_) | Self::PrincipalUnavailable(_) => 503,
-            Self::UpstreamNotSigned(_) | Self::BuffersFull => 503,
+            Self::UpstreamNotSigned(_) | Self::BuffersFull | Self::ClockUnsynchronized => 503,
             Self::UpstreamTimeout => 504,
         }
     }
@@ -225,6 +228,7 @@ impl Refusal {
             Self::SignatureExpired => "The signature has expired.",
             Self::SignatureNotYetValid => "The signature is not yet valid.",
             Self::SignatureMismatch(_) => "The request signature does not match.",
+            Self::ClockUnsynchronized => "The gateway does not know the time well enough.",
             Self::SignatureReplayed => "The request signature was used before.",
             Self::ReplayMemoryUnavailable(_) => {
                 "It cannot be told whether the request signature was used before."

@@ -18,6 +18,7 @@ const FLOORS: &[(&str, u8)] = &[
     ("credential_source", 3),
     ("identity", 3),
     ("lambda", 3),
+    ("provision", 3),
     ("replay", 3),
     ("response", 3),
     ("route", 3),

@@ -73,6 +73,7 @@ fn verify(stage: &Stage, call: &Call<'_>) {
         body: KnownBody::Empty,
         secure: true,
         now: stage.now,
+        timely: true,
     };
     let outcome = signature::verify(
         &presented.expect("a signature"),

@@ -199,6 +199,7 @@ impl Case {
             },
             secure: true,
             now: now(),
+            timely: true,
         };
         let presented = signature::present(&call, &self.demand, &self.keys);
         let presented = presented.expect("a carrier").expect("a signature");

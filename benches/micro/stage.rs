@@ -163,6 +163,7 @@ impl Stage {
             tls: None,
             max_body_bytes: 1 << 20,
             now: self.now,
+            timely: true,
         };
         let decided = flow::decide(&self.snapshot, call, &around);
         assert!(

@@ -133,6 +133,7 @@ fn duty(word: &str, algorithm: SigV4Algorithm, mode: StreamingMode) -> ChunkedDu
         body: KnownBody::Unread,
         secure: true,
         now,
+        timely: true,
     };
     match verify(&presented, &evidence, &demand, &keys) {
         Ok(Outcome::Verified(Verified {

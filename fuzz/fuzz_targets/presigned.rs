@@ -94,6 +94,7 @@ fn judge(target: &str, profile: SignatureProfile) -> Option<Result<Outcome, Refu
         body: KnownBody::Empty,
         secure: true,
         now: UtcTime::from_unix(NOW),
+        timely: true,
     };
     Some(verify(&presented, &evidence, &demand, keys))
 }

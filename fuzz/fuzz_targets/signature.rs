@@ -69,6 +69,7 @@ fuzz_target!(|input: (&str, &[u8], &[u8], &[u8], bool)| {
         body: KnownBody::Empty,
         secure: true,
         now,
+        timely: true,
     };
     let outcome = verify(&presented, &evidence, &demand, &keys);
     assert!(!matches!(outcome, Ok(Outcome::Verified(_))));

@@ -488,6 +488,9 @@ impl Authorizer {
         let Some(presented) = signature::present(evidence.call, demand, &self.keys)? else {
             return Ok(Signature::Absent);
         };
+        if !evidence.timely && presented.has_lifetime(demand) {
+            return Err(Refusal::ClockUnsynchronized);
+        }
         match signature::verify(&presented, evidence, demand, &self.keys)? {
             Outcome::NeedsBody => Ok(Signature::NeedsBody(demand.max_buffered_body_bytes)),
             Outcome::NeedsAnswer(question) => {

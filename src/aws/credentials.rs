@@ -10,6 +10,10 @@ use aws_config::default_provider::credentials::DefaultCredentialsChain;
 use aws_config::provider_config::ProviderConfig;
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::{ProvideCredentials as _, SharedCredentialsProvider};
+use aws_smithy_http_client::Connector;
+use aws_smithy_http_client::proxy::ProxyConfig;
+use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
+use aws_smithy_runtime_api::client::http::{SharedHttpClient, SharedHttpConnector, http_client_fn};
 use tokio::sync::{Mutex, OnceCell};
 
 use super::NotSigned;
@@ -33,6 +37,7 @@ const PAUSE: Duration = Duration::from_secs(1);
 const NONE_HELD: NotSigned = NotSigned("there are no AWS credentials to sign with");
 
 impl Wallet {
+    /// A wallet that has asked for nothing yet.
     pub(super) fn new(region: &str) -> Self {
         Self {
             region: region.to_owned(),
@@ -74,9 +79,9 @@ impl Wallet {
     async fn ask(&self) -> Option<Credentials> {
         let chain = self.chain.get_or_init(|| async {
             let region = Region::new(self.region.clone());
-            let config = ProviderConfig::default().with_region(Some(region));
+            let config = ProviderConfig::default().with_http_client(direct());
             let chain = DefaultCredentialsChain::builder().configure(config);
-            SharedCredentialsProvider::new(chain.build().await)
+            SharedCredentialsProvider::new(chain.region(region).build().await)
         });
         let found = chain.await.provide_credentials().await;
         if let Err(error) = &found {
@@ -84,6 +89,20 @@ impl Wallet {
         }
         found.ok()
     }
+}
+
+/// A client that knows no proxies. AWS's own takes those of the environment, and would have one
+/// read the secret of the instance's role, which is told by plain HTTP.
+fn direct() -> SharedHttpClient {
+    http_client_fn(|settings, components| {
+        let mut connector = Connector::builder();
+        connector.set_sleep_impl(components.sleep_impl());
+        let connector = connector
+            .connector_settings(settings.clone())
+            .proxy_config(ProxyConfig::disabled())
+            .tls_provider(Provider::Rustls(CryptoMode::AwsLc));
+        SharedHttpConnector::new(connector.build())
+    })
 }
 
 fn lasts(credentials: &Credentials, spare: Duration) -> bool {

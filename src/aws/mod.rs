@@ -1,8 +1,18 @@
 //! Requests of the gateway's own to services of AWS, signed with SigV4 by AWS's own `aws-sigv4`.
 //! In: a request as it will be sent, and the hash of its body. Out: the fields to add.
+//! And what a machine in AWS asks for itself: its metadata, what is kept for it, and its group.
 
+mod account;
 mod credentials;
+mod http;
+mod kept;
+mod lifecycle;
+mod metadata;
+mod patience;
+mod refused;
+mod service;
 
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use aws_sigv4::http_request::{
@@ -15,6 +25,13 @@ use crate::clock::UtcTime;
 use crate::digest::hex;
 
 use credentials::Wallet;
+
+pub use account::Account;
+pub use kept::{MAX_VALUE, Value, object, parameter, secret};
+pub use lifecycle::go_on;
+pub use metadata::{Metadata, Unavailable};
+pub use refused::Refused;
+pub use service::{Api, Service, Unanswered};
 
 /// For what a signature is made.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -60,14 +77,14 @@ pub struct NotSigned(pub &'static str);
 /// Signs for a service of AWS.
 pub struct Signer {
     scope: Scope,
-    wallet: Wallet,
+    wallet: Arc<Wallet>,
 }
 
 impl Signer {
     /// A signer that has asked for no credentials yet.
     pub fn new(scope: Scope) -> Self {
         Self {
-            wallet: Wallet::new(&scope.region),
+            wallet: Arc::new(Wallet::new(&scope.region)),
             scope,
         }
     }

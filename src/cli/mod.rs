@@ -5,10 +5,12 @@ mod certificates;
 mod check;
 mod credentials;
 mod demo;
+mod provision;
 mod recorded;
 mod routes;
 mod run;
 mod sign;
+mod upgrade;
 mod verify;
 
 use std::path::{Path, PathBuf};
@@ -35,8 +37,10 @@ pub struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Run the gateway. SIGHUP reloads the configuration, SIGTERM drains and ends.
+    /// Run the gateway. SIGHUP reloads the configuration, SIGUSR2 the program, SIGTERM drains and ends.
     Run(ConfigFile),
+    /// Have the gateway that runs hand over to this program, without losing a request.
+    Upgrade(upgrade::Options),
     /// Make and run a complete example, with a stand-in for the server behind the gateway.
     Demo(demo::Options),
     /// Check a configuration and every file that it names, without running anything.
@@ -54,13 +58,15 @@ enum Command {
     /// Explain a caller's certificate; make and rotate those by which upstreams know the gateway.
     #[command(subcommand)]
     Certificates(certificates::Command),
+    Provision(provision::Options),
 }
 
 const MORE: &str = "\
 Exit codes: 0 good, 1 what was asked about is wrong, 2 the command was not understood.
 
 Signals to `countersign run`: SIGHUP reloads the configuration, or keeps the old one when anything \
-is wrong with the new; SIGTERM and SIGINT serve what is in flight and end.
+is wrong with the new; SIGUSR2 starts the program as it is then and hands over to it, or keeps serving when it does not \
+start; SIGTERM and SIGINT serve what is in flight and end.
 
 COUNTERSIGN_LOG in the environment filters the log on standard error, in the syntax of Rust's \
 tracing: `COUNTERSIGN_LOG=debug`.";
@@ -84,6 +90,7 @@ impl Cli {
         start_log();
         let done = match &self.command {
             Command::Run(file) => run::run(&file.config),
+            Command::Upgrade(options) => upgrade::run(options),
             Command::Demo(options) => demo::run(options),
             Command::Check(file) => check::run(&file.config),
             Command::Routes(command) => routes::run(command),
@@ -91,6 +98,7 @@ impl Cli {
             Command::Verify(options) => verify::run(options),
             Command::Credentials(command) => credentials::run(command),
             Command::Certificates(command) => certificates::run(command),
+            Command::Provision(options) => provision::run(options),
         };
         done.unwrap_or_else(|error| {
             eprintln!("{error:#}");

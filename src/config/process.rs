@@ -18,12 +18,18 @@ pub struct Process {
     pub drain_grace: Duration,
     /// On SIGTERM: the longest wait for requests in flight, `drain_grace` included.
     pub drain_timeout: Duration,
+    /// After an upgrade: the longest that the process before it may take to finish what it has
+    /// begun.
+    pub upgrade_drain_timeout: Duration,
     /// Connections at once, over all listeners.
     pub max_connections: usize,
     /// Bytes of bodies that are held whole at once, over all connections.
     pub max_held_bytes: u64,
     /// How long before its end a credential counts as expiring.
     pub credential_warning: Duration,
+    /// Whether signatures with a lifetime are refused while the kernel does not call its clock
+    /// synchronised.
+    pub require_synchronized_clock: bool,
     /// The credential store; `None` when no consumer has credentials.
     pub credential_store: Option<PathBuf>,
     /// Where `/metrics`, `/healthz` and `/readyz` are; `None` when they are nowhere.
@@ -68,6 +74,9 @@ pub(super) fn read(root: &mut Table<'_>, base: &Path) -> Process {
     if let Some(secs) = table.integer("drain_timeout_secs", 1..=86_400) {
         process.drain_timeout = Duration::from_secs(secs);
     }
+    if let Some(secs) = table.integer("upgrade_drain_timeout_secs", 1..=86_400) {
+        process.upgrade_drain_timeout = Duration::from_secs(secs);
+    }
     if process.drain_grace > process.drain_timeout {
         let text = format!(
             "\"drain_grace_secs\" ({}) is a part of \"drain_timeout_secs\" ({}) and cannot be longer",
@@ -81,6 +90,9 @@ pub(super) fn read(root: &mut Table<'_>, base: &Path) -> Process {
     }
     if let Some(days) = table.integer("credential_warning_days", 1..=365) {
         process.credential_warning = Duration::from_secs(days * DAY_SECS);
+    }
+    if let Some(required) = table.boolean("require_synchronized_clock") {
+        process.require_synchronized_clock = required;
     }
     process.credential_store = table.text("credential_store").map(|p| base.join(p.value));
     if let Some(target) = table.text("access_log") {
@@ -101,9 +113,11 @@ impl Default for Process {
             threads: processors.min(MAX_THREADS),
             drain_grace: Duration::from_secs(5),
             drain_timeout: Duration::from_secs(30),
+            upgrade_drain_timeout: Duration::from_secs(3_600),
             max_connections: 10_000,
             max_held_bytes: 256 * 1024 * 1024,
             credential_warning: Duration::from_secs(14 * DAY_SECS),
+            require_synchronized_clock: false,
             credential_store: None,
             admin: None,
             access_log: AccessLog::Stdout,

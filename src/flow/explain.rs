@@ -93,6 +93,7 @@ pub fn workings(
         body: showing.body,
         secure: showing.secure,
         now: showing.now,
+        timely: true,
     };
     snapshot.authorizer().workings(&hit, &evidence)
 }
@@ -144,6 +145,7 @@ fn outcome(
         answers: &Answers::default(),
         max_body_bytes: u64::MAX,
         now,
+        timely: true,
     };
     match decide(snapshot, call, &around).outcome {
         Ok(Decision::Serve(plan)) => {

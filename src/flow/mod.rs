@@ -66,6 +66,8 @@ pub struct Circumstances<'a> {
     pub max_body_bytes: u64,
     /// The time of the request.
     pub now: UtcTime,
+    /// Whether that time can be relied on, as far as the configuration asks for it.
+    pub timely: bool,
 }
 
 /// Decides about a call.
@@ -89,6 +91,7 @@ pub fn decide(snapshot: &Snapshot, call: &Call<'_>, around: &Circumstances<'_>) 
         body: around.body,
         secure: around.caller.secure,
         now: around.now,
+        timely: around.timely,
     };
     let outcome = answer(snapshot, hit, &evidence, around);
     Decided {

@@ -4,11 +4,11 @@
 
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher as _;
-use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use super::Answer;
 use super::shard::{SHARD_BITS, Shard, hash};
+use super::{Answer, Known};
 
 const SHARDS: usize = 1 << SHARD_BITS;
 /// What one question drops at most of what is over, so that none pays for all.
@@ -20,6 +20,9 @@ pub(super) struct Entries {
     count: AtomicUsize,
     /// The second at which nothing was found that is over.
     searched: AtomicU32,
+    /// Whether another process answers in this one's place. Read under a shard's lock, which whoever
+    /// sets it takes after: what was added to a shard before, they find there.
+    moved: AtomicBool,
     spread: u64,
 }
 
@@ -31,32 +34,74 @@ impl Default for Entries {
             shards: std::array::from_fn(|_| Mutex::new(Shard::new(spread))),
             count: AtomicUsize::new(0),
             searched: AtomicU32::new(0),
+            moved: AtomicBool::new(false),
             spread,
         }
     }
 }
 
 impl Entries {
-    /// Remembers `key` until the end of the second `until`, unless it is known or `max` are.
-    pub(super) fn remember(&self, key: [u8; 32], until: u32, now: u32, max: usize) -> Answer {
+    /// Remembers `key` until the end of the second `until`, unless it is known or `max` are. `None`
+    /// when another process is to be asked.
+    pub(super) fn remember(
+        &self,
+        key: [u8; 32],
+        until: u32,
+        now: u32,
+        max: usize,
+    ) -> Option<Answer> {
         loop {
-            let mut shard = self.shard(&key);
-            self.drop_over(&mut shard, now, DROPPED_AT_ONCE);
-            match shard.find(&key) {
-                Some(last) if last >= now => return Answer::Replayed,
-                // It is over but was not its turn yet.
-                Some(_) => self.drop_over(&mut shard, now, usize::MAX),
-                None => 0,
-            };
-            if self.take_room(max) {
-                shard.add(key, until);
-                return Answer::Fresh;
+            let shard = self.shard(&key);
+            if self.moved.load(Ordering::Acquire) {
+                return None;
             }
-            drop(shard);
-            if !self.make_room(now) {
-                return Answer::Full;
+            if let Some(answer) = self.decide(shard, key, until, now, max) {
+                return Some(answer);
             }
         }
+    }
+
+    /// The same, whoever else is to be asked.
+    pub(super) fn remember_here(&self, key: [u8; 32], until: u32, now: u32, max: usize) -> Answer {
+        loop {
+            if let Some(answer) = self.decide(self.shard(&key), key, until, now, max) {
+                return answer;
+            }
+        }
+    }
+
+    /// `None` when room was made elsewhere, and it is to be tried again.
+    fn decide(
+        &self,
+        mut shard: MutexGuard<'_, Shard>,
+        key: [u8; 32],
+        until: u32,
+        now: u32,
+        max: usize,
+    ) -> Option<Answer> {
+        self.drop_over(&mut shard, now, DROPPED_AT_ONCE);
+        match shard.find(&key) {
+            Some(last) if last >= now => return Some(Answer::Replayed),
+            // It is over but was not its turn yet.
+            Some(_) => self.drop_over(&mut shard, now, usize::MAX),
+            None => 0,
+        };
+        if self.take_room(max) {
+            shard.add(key, until);
+            return Some(Answer::Fresh);
+        }
+        drop(shard);
+        (!self.make_room(now)).then_some(Answer::Full)
+    }
+
+    /// Whether another process answers from here on.
+    pub(super) fn set_moved(&self, moved: bool) {
+        self.moved.store(moved, Ordering::Release);
+    }
+
+    /// What is remembered, a shard at a time.
+    pub(super) fn known(&self) -> impl Iterator<Item = Vec<Known>> {
+        self.shards.iter().map(|shard| lock(shard).known())
     }
 
     /// How many keys there are, with some that are over.
@@ -120,7 +165,7 @@ mod tests {
     fn a_flood_stays_within_its_bound_and_drops_nothing_that_lives() {
         let entries = Entries::default();
         for n in 0..200_000 {
-            let answer = entries.remember(key(n), 100, 10, 1_000);
+            let answer = entries.remember_here(key(n), 100, 10, 1_000);
             let want = match n < 1_000 {
                 true => Answer::Fresh,
                 false => Answer::Full,
@@ -130,7 +175,7 @@ mod tests {
         assert_eq!(entries.count(), 1_000);
         for n in 0..1_000 {
             assert_eq!(
-                entries.remember(key(n), 100, 100, 1_000),
+                entries.remember_here(key(n), 100, 100, 1_000),
                 Answer::Replayed,
                 "{n}"
             );
@@ -142,18 +187,18 @@ mod tests {
         let entries = Entries::default();
         for n in 0..10_000 {
             // Ten are remembered, each for ten seconds, and one comes every second.
-            let answer = entries.remember(key(n), n + 9, n, 10);
+            let answer = entries.remember_here(key(n), n + 9, n, 10);
             assert_eq!(answer, Answer::Fresh, "{n}");
             assert!(entries.count() <= 10, "{n}");
         }
         for n in 0..10_000 {
             assert_eq!(
-                entries.remember(key(n), 90_000, 50_000, 10_000),
+                entries.remember_here(key(n), 90_000, 50_000, 10_000),
                 Answer::Fresh
             );
         }
         assert_eq!(
-            entries.remember(key(10_000), 90_000, 50_000, 10_000),
+            entries.remember_here(key(10_000), 90_000, 50_000, 10_000),
             Answer::Full
         );
     }
@@ -166,7 +211,7 @@ mod tests {
             for _ in 0..8 {
                 scope.spawn(|| {
                     for n in 0..2_000 {
-                        if entries.remember(key(n), 20, 10, 10_000) == Answer::Fresh {
+                        if entries.remember_here(key(n), 20, 10, 10_000) == Answer::Fresh {
                             fresh.fetch_add(1, Ordering::Relaxed);
                         }
                     }
@@ -194,7 +239,7 @@ mod tests {
                     full if full >= max => Answer::Full,
                     _ => Answer::Fresh,
                 };
-                prop_assert_eq!(entries.remember(key(n), now + ahead, now, max), want);
+                prop_assert_eq!(entries.remember_here(key(n), now + ahead, now, max), want);
                 if want == Answer::Fresh {
                     map.insert(n, now + ahead);
                 }

@@ -7,6 +7,7 @@ mod connection;
 mod entries;
 mod files;
 mod link;
+mod moving;
 mod shard;
 mod store;
 
@@ -19,8 +20,10 @@ use crate::config;
 use crate::config::OnStoreDown;
 use crate::problem::Problems;
 
-use entries::Entries;
+use moving::Own;
 use store::Store;
+
+pub use moving::{Known, Moving, Question};
 
 /// A use of a signature.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,6 +37,20 @@ impl Entry {
     /// `good_until` is the last second at which it would still be found right, by any policy.
     pub fn new(key: [u8; 32], good_until: UtcTime) -> Self {
         Self { key, good_until }
+    }
+
+    /// The hash of what makes the signature unique.
+    pub fn key(&self) -> &[u8; 32] {
+        &self.key
+    }
+
+    /// The last second at which it would still be found right.
+    pub fn good_until(&self) -> UtcTime {
+        self.good_until
+    }
+
+    fn remembered_until(&self) -> u32 {
+        seconds(self.good_until.unix().saturating_add(MARGIN_SECS))
     }
 }
 
@@ -87,10 +104,7 @@ pub struct ReplayMemory {
 }
 
 enum Keeper {
-    Process {
-        entries: Arc<Entries>,
-        max_entries: usize,
-    },
+    Process { own: Arc<Own>, max_entries: usize },
     Store(Arc<Store>),
 }
 
@@ -121,8 +135,8 @@ impl ReplayMemory {
         let before = previous.map(|memory| &memory.keeper);
         let keeper = match &config.store {
             None => Keeper::Process {
-                entries: match before {
-                    Some(Keeper::Process { entries, .. }) => entries.clone(),
+                own: match before {
+                    Some(Keeper::Process { own, .. }) => own.clone(),
                     _ => Arc::default(),
                 },
                 max_entries: config.max_entries,
@@ -142,27 +156,28 @@ impl ReplayMemory {
         })
     }
 
-    /// Asks the memory in the process, which answers at once; `None` when a store must be asked.
+    /// Asks the memory in the process, which answers at once; `None` when a store must be asked, or
+    /// another process.
     pub fn remember_at_once(&self, entry: &Entry, now: UtcTime) -> Option<Remembered> {
-        let Keeper::Process {
-            entries,
-            max_entries,
-        } = &self.keeper
-        else {
+        let Keeper::Process { own, max_entries } = &self.keeper else {
             return None;
         };
-        let until = seconds(entry.good_until.unix().saturating_add(MARGIN_SECS));
-        let answer = entries.remember(entry.key, until, seconds(now.unix()), *max_entries);
+        let (until, now) = (entry.remembered_until(), seconds(now.unix()));
+        let answer = own.entries.remember(entry.key, until, now, *max_entries)?;
         Some(self.counted(entry, answer))
     }
 
-    /// Asks the memory, wherever it is. With a store this takes at most `timeout_ms`. When it is
+    /// Asks the memory, wherever it is. With a store this takes at most `timeout_ms`, with another
+    /// process 5 s. When it is
     /// dropped before its end, the entry may have been remembered.
     pub async fn remember(&self, entry: Entry, now: UtcTime) -> Remembered {
         let answer = match &self.keeper {
-            Keeper::Process { .. } => {
-                let known = self.remember_at_once(&entry, now);
-                return known.expect("the memory in the process answers at once");
+            Keeper::Process { own, max_entries } => {
+                if let Some(known) = self.remember_at_once(&entry, now) {
+                    return known;
+                }
+                let until = entry.remembered_until();
+                own.ask(&entry, until, now, *max_entries).await
             }
             Keeper::Store(store) => match store.remember(&entry, now).await {
                 Some(true) => Answer::Fresh,
@@ -186,12 +201,34 @@ impl ReplayMemory {
         }
     }
 
+    /// Moves to another process what is remembered in this one: see `moving`. `None` with a store,
+    /// which the other asks, too.
+    pub fn move_away(&self) -> Option<Moving> {
+        match &self.keeper {
+            Keeper::Process { own, .. } => Some(Moving::begin(own)),
+            Keeper::Store(_) => None,
+        }
+    }
+
+    /// Remembers what another process remembered, be it more than `max_entries`: nothing that is
+    /// still to be remembered is dropped. With a store, nothing.
+    pub fn take_in(&self, known: &[Known], now: UtcTime) {
+        let Keeper::Process { own, .. } = &self.keeper else {
+            return;
+        };
+        let now = seconds(now.unix());
+        for one in known.iter().filter(|one| one.until >= now) {
+            own.entries
+                .remember_here(one.key, one.until, now, usize::MAX);
+        }
+    }
+
     /// For metrics.
     pub fn counts(&self) -> Counts {
         let read = |count: &AtomicU64| count.load(Ordering::Relaxed);
         Counts {
             entries: match &self.keeper {
-                Keeper::Process { entries, .. } => entries.count() as u64,
+                Keeper::Process { own, .. } => own.entries.count() as u64,
                 Keeper::Store(_) => 0,
             },
             replayed: read(&self.tally.replayed),

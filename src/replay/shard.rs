@@ -8,6 +8,8 @@
 
 use std::collections::BTreeMap;
 
+use super::Known;
+
 /// The first bits of a hash choose the shard, and are no use within one.
 pub(super) const SHARD_BITS: u32 = 4;
 
@@ -82,6 +84,23 @@ impl Shard {
         let at = self.place(slot);
         self.by_second.insert(until, at);
         self.chain(at);
+    }
+
+    /// Every key.
+    pub(super) fn known(&self) -> Vec<Known> {
+        let mut known = Vec::with_capacity(self.slots.len());
+        for (&until, &first) in &self.by_second {
+            let mut at = first;
+            while at != NONE {
+                let slot = &self.slots[at as usize];
+                known.push(Known {
+                    key: slot.key,
+                    until,
+                });
+                at = slot.next_of_second;
+            }
+        }
+        known
     }
 
     /// Drops keys whose last second is before `now`, at most so many, and says how many.

@@ -174,3 +174,103 @@ fn a_password_in_the_same_file_makes_another_store() {
     write(&file, "two", 0o600);
     assert!(!one.is_like(&open()));
 }
+
+#[tokio::test]
+async fn what_has_moved_is_asked_of_the_other_and_known_there() {
+    let (old, new) = (open(&in_process(100), None), open(&in_process(100), None));
+    let one = entry("one", 10);
+    assert_eq!(ask(&old, &one, 0), Answer::Fresh);
+    let mut moving = old.move_away().unwrap();
+    for known in moving.known() {
+        new.take_in(&known, at(0));
+    }
+    assert_eq!(ask(&new, &one, 0), Answer::Replayed);
+    assert!(old.remember_at_once(&one, at(0)).is_none());
+    let answers = async {
+        for _ in 0..2 {
+            let question = moving.question().await.unwrap();
+            let answer = new.remember(question.entry, at(0)).await;
+            let answer = answer.answer_for(&question.entry).unwrap();
+            question.reply.send(answer).unwrap();
+        }
+    };
+    let two = entry("two", 10);
+    let questions = async {
+        assert_eq!(
+            old.remember(one, at(0)).await.answer_for(&one),
+            Some(Answer::Replayed)
+        );
+        assert_eq!(
+            old.remember(two, at(0)).await.answer_for(&two),
+            Some(Answer::Fresh)
+        );
+    };
+    tokio::join!(answers, questions);
+    assert_eq!(ask(&new, &two, 0), Answer::Replayed);
+    // What was asked of the other is known here as well when the other is gone.
+    drop(moving);
+    assert_eq!(ask(&old, &two, 0), Answer::Replayed);
+}
+
+#[tokio::test]
+async fn a_question_that_is_on_its_way_when_the_other_ends_is_answered_here() {
+    let old = open(&in_process(100), None);
+    let one = entry("one", 10);
+    let mut moving = old.move_away().unwrap();
+    let (answer, ()) = tokio::join!(old.remember(one, at(0)), async {
+        drop(moving.question().await);
+        drop(moving);
+    });
+    assert_eq!(answer.answer_for(&one), Some(Answer::Fresh));
+    assert_eq!(ask(&old, &one, 0), Answer::Replayed);
+}
+
+#[test]
+fn of_many_who_bring_the_same_while_it_moves_one_is_first() {
+    let (old, new) = (open(&in_process(100_000), None), open(&in_process(1), None));
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(4)
+        .enable_time()
+        .build()
+        .unwrap();
+    let (old, new) = (Arc::new(old), Arc::new(new));
+    let fresh = Arc::new(AtomicU64::new(0));
+    let tasks: Vec<_> = (0..8)
+        .map(|_| {
+            let (old, fresh) = (old.clone(), fresh.clone());
+            runtime.spawn(async move {
+                for n in 0..2_000u32 {
+                    let entry = entry(&n.to_string(), 10);
+                    let answer = old.remember(entry, at(0)).await.answer_for(&entry);
+                    fresh.fetch_add(u64::from(answer == Some(Answer::Fresh)), Ordering::Relaxed);
+                }
+            })
+        })
+        .collect();
+    let pump = runtime.spawn(async move {
+        let mut moving = old.move_away().unwrap();
+        for known in moving.known() {
+            new.take_in(&known, at(0));
+        }
+        while let Some(question) = moving.question().await {
+            let known = Known {
+                key: *question.entry.key(),
+                until: u32::MAX,
+            };
+            // The other has no room of its own, and must not forget what it was told.
+            let answer = match new.remember_at_once(&question.entry, at(0)).unwrap() {
+                it if it.answer_for(&question.entry) == Some(Answer::Replayed) => Answer::Replayed,
+                _ => {
+                    new.take_in(&[known], at(0));
+                    Answer::Fresh
+                }
+            };
+            let _ = question.reply.send(answer);
+        }
+    });
+    for task in tasks {
+        runtime.block_on(task).unwrap();
+    }
+    pump.abort();
+    assert_eq!(fresh.load(Ordering::Relaxed), 2_000);
+}

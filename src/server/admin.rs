@@ -2,6 +2,11 @@
 
 use std::sync::Arc;
 
+use std::io;
+use std::net::SocketAddr;
+use std::os::fd::{AsFd as _, OwnedFd};
+use std::time::Duration;
+
 use async_trait::async_trait;
 use http::{Response, StatusCode, header};
 use pingora_core::apps::ServerApp as _;
@@ -9,6 +14,8 @@ use pingora_core::apps::http_app::{HttpServer, ServeHttp};
 use pingora_core::protocols::http::ServerSession;
 use pingora_core::protocols::l4::stream::Stream;
 use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
+use tokio::task::JoinHandle;
 
 use crate::clock::UtcTime;
 use crate::lambda::{FunctionCounts, Server};
@@ -18,27 +25,83 @@ use crate::telemetry::{
 };
 use crate::trust::List;
 
+use super::handed::{Of, Purpose};
 use super::state::State;
 use super::status::Status;
 
 /// Connections to the admin listener at once.
 const MAX_CONNECTIONS: usize = 64;
+/// How long they have when the gateway ends.
+const LAST_ANSWERS: Duration = Duration::from_secs(1);
 
 struct Admin {
     state: Arc<State>,
 }
 
-/// Serves metrics, health and status for as long as the process lives.
-pub(super) async fn serve(state: Arc<State>, socket: TcpListener) {
+/// The open admin listener.
+pub(super) struct AdminListener {
+    configured: SocketAddr,
+    pub(super) bound: SocketAddr,
+    /// For a successor.
+    socket: OwnedFd,
+    places: Arc<Semaphore>,
+    task: JoinHandle<()>,
+}
+
+impl AdminListener {
+    /// Serves metrics, health and status from here on.
+    ///
+    /// # Errors
+    /// There are no more descriptors.
+    pub(super) fn open(
+        state: Arc<State>,
+        configured: SocketAddr,
+        socket: TcpListener,
+    ) -> io::Result<Self> {
+        let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+        Ok(Self {
+            configured,
+            bound: socket.local_addr()?,
+            socket: socket.as_fd().try_clone_to_owned()?,
+            task: tokio::spawn(serve(state, socket, places.clone())),
+            places,
+        })
+    }
+
+    /// The socket, with what it is for.
+    ///
+    /// # Errors
+    /// There are no more descriptors.
+    pub(super) fn to_pass_on(&self) -> io::Result<(Purpose, OwnedFd)> {
+        let purpose = Purpose {
+            of: Of::Admin,
+            address: self.configured,
+        };
+        Ok((purpose, self.socket.try_clone()?))
+    }
+
+    /// Accepts nothing more.
+    pub(super) fn close(&self) {
+        self.task.abort();
+    }
+
+    /// Waits for answers that are on their way, though not for long.
+    pub(super) async fn end(self) {
+        let all = self.places.acquire_many(MAX_CONNECTIONS as u32);
+        // Who takes longer than that does not want to know.
+        let _ = tokio::time::timeout(LAST_ANSWERS, all).await;
+    }
+}
+
+async fn serve(state: Arc<State>, socket: TcpListener, places: Arc<Semaphore>) {
     let closing = state.closing();
     let app = Arc::new(HttpServer::new_app(Admin { state }));
-    let places = Arc::new(tokio::sync::Semaphore::new(MAX_CONNECTIONS));
     loop {
         let Ok(place) = places.clone().acquire_owned().await else {
             return;
         };
         let Ok((stream, _)) = socket.accept().await else {
-            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+            tokio::time::sleep(Duration::from_millis(50)).await;
             continue;
         };
         let (app, closing) = (app.clone(), closing.clone());
@@ -67,6 +130,10 @@ impl ServeHttp for Admin {
             "/readyz" if self.state.is_leaving() => {
                 text(StatusCode::SERVICE_UNAVAILABLE, b"draining\n".to_vec())
             }
+            "/readyz" if !self.state.is_ready() => text(
+                StatusCode::SERVICE_UNAVAILABLE,
+                b"the clock is not synchronized\n".to_vec(),
+            ),
             "/readyz" => text(StatusCode::OK, b"ready\n".to_vec()),
             _ => text(
                 StatusCode::NOT_FOUND,
@@ -116,7 +183,9 @@ fn metrics(state: &State) -> Vec<u8> {
         lists,
         functions: snapshot.functions().counts().map(function_record),
         process: ProcessRecord {
-            ready: !state.is_leaving(),
+            ready: state.is_ready(),
+            clock_error: state.clock.last().map(|clock| clock.max_error),
+            clock_synchronized: state.clock.is_synchronized(),
             now: now.unix(),
             config_loaded: state.history.loaded().unix(),
             reload_succeeded: state.history.last_reload().is_none_or(|(_, good)| good),

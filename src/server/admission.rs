@@ -162,6 +162,7 @@ fn decide(
             },
             max_body_bytes: listener.settings.limits.max_body_bytes,
             now,
+            timely: connection.state.is_timely(snapshot),
         },
     );
     request.decided_in += started.elapsed();

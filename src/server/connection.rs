@@ -117,13 +117,18 @@ impl Connection {
 
     /// Waits until the gateway closes and this connection has nothing to do any more. One
     /// that has brought no request yet has `FIRST_REQUEST` for it: its caller may have seen
-    /// the handshake end only now. Not for HTTP/2, which ends by GOAWAY.
+    /// the handshake end only now. While a successor serves there is no hurry: the caller may be
+    /// about to send the next request, and that one is told not to come back. Not for HTTP/2, which ends by GOAWAY.
     pub(super) async fn is_done(&self, mut closing: watch::Receiver<bool>) {
         if closing.wait_for(|closing| *closing).await.is_err() {
             return std::future::pending().await;
         }
         let first = Instant::now() + FIRST_REQUEST;
-        while !self.idle.load(Ordering::Relaxed) || !self.has_begun() && Instant::now() < first {
+        let is_busy = || {
+            let waits = self.idle.load(Ordering::Relaxed) && !self.state.is_patient();
+            !waits || !self.has_begun() && Instant::now() < first
+        };
+        while is_busy() {
             tokio::time::sleep(CLOSING_TICK).await;
         }
     }

@@ -1,4 +1,5 @@
-//! When the gateway started, when what serves was put in place, and how the last reload ended.
+//! When the gateway started, when what serves was put in place, and how the last reload and the last
+//! upgrade ended.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -12,11 +13,13 @@ pub(super) struct History {
     last: Mutex<Last>,
 }
 
-#[derive(Clone, Copy)]
 struct Last {
     loaded: UtcTime,
     /// When it ended, and whether what it brought serves.
     reload: Option<(UtcTime, bool)>,
+    /// When it ended, and why nothing came of it, if nothing did.
+    upgrade: Option<(UtcTime, Result<(), String>)>,
+    upgrades_failed: u64,
 }
 
 impl History {
@@ -28,6 +31,8 @@ impl History {
             last: Mutex::new(Last {
                 loaded: now,
                 reload: None,
+                upgrade: None,
+                upgrades_failed: 0,
             }),
         }
     }
@@ -40,6 +45,18 @@ impl History {
     /// A reload that was asked for has ended.
     pub(super) fn reloaded(&self, now: UtcTime, published: bool) {
         self.last().reload = Some((now, published));
+    }
+
+    /// This process has taken over from another.
+    pub(super) fn upgraded(&self, now: UtcTime) {
+        self.last().upgrade = Some((now, Ok(())));
+    }
+
+    /// A successor has not started, and why.
+    pub(super) fn not_upgraded(&self, now: UtcTime, why: String) {
+        let mut last = self.last();
+        last.upgrade = Some((now, Err(why)));
+        last.upgrades_failed += 1;
     }
 
     pub(super) fn started(&self) -> UtcTime {
@@ -59,6 +76,16 @@ impl History {
     /// When the last reload ended, and whether what it brought serves.
     pub(super) fn last_reload(&self) -> Option<(UtcTime, bool)> {
         self.last().reload
+    }
+
+    /// When the last upgrade ended, and why nothing came of it, if nothing did.
+    pub(super) fn last_upgrade(&self) -> Option<(UtcTime, Result<(), String>)> {
+        self.last().upgrade.clone()
+    }
+
+    /// Upgrades that nothing came of.
+    pub(super) fn upgrades_failed(&self) -> u64 {
+        self.last().upgrades_failed
     }
 
     fn last(&self) -> MutexGuard<'_, Last> {

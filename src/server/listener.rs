@@ -56,6 +56,17 @@ pub(super) fn bind(address: SocketAddr) -> io::Result<TcpListener> {
     TcpListener::from_std(socket.into())
 }
 
+/// What a listener takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Takes {
+    /// Whoever comes.
+    All,
+    /// Whoever has come, and nobody after.
+    TheLast,
+    /// Nobody: who has come and is not taken is another process's.
+    Nobody,
+}
+
 /// One listener at work.
 #[derive(Clone)]
 pub(super) struct Acceptor {
@@ -66,13 +77,16 @@ pub(super) struct Acceptor {
 }
 
 impl Acceptor {
-    /// Accepts until `stop` is true, and then what has come in before.
-    pub(super) async fn run(self, socket: TcpListener, mut stop: watch::Receiver<bool>) {
-        while !*stop.borrow_and_update() {
+    /// Accepts as long as it `takes` all, and then the last, if it shall.
+    pub(super) async fn run(self, socket: TcpListener, mut takes: watch::Receiver<Takes>) {
+        while *takes.borrow_and_update() == Takes::All {
             tokio::select! {
                 accepted = socket.accept() => self.take(accepted).await,
-                _ = stop.changed() => {}
+                _ = takes.changed() => {}
             }
+        }
+        if *takes.borrow() == Takes::Nobody {
+            return;
         }
         // The kernel has already welcomed these callers; closing now would reset them.
         while let Ok(Some(accepted)) = poll_once(&socket) {

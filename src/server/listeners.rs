@@ -1,7 +1,9 @@
 //! The listeners that are open: opened and closed to match a snapshot.
 
 use std::collections::HashMap;
+use std::io;
 use std::net::SocketAddr;
+use std::os::fd::{AsFd as _, OwnedFd};
 use std::sync::Arc;
 
 use tokio::net::TcpListener;
@@ -11,8 +13,8 @@ use tokio::task::JoinHandle;
 use crate::names::ListenerName;
 use crate::snapshot::Snapshot;
 
-use super::handed::Handed;
-use super::listener::{Acceptor, bind};
+use super::handed::{Handed, Of, Purpose};
+use super::listener::{Acceptor, Takes, bind};
 use super::slot::Addresses;
 use super::state::State;
 use super::workers::Workers;
@@ -29,12 +31,14 @@ struct Open {
     configured: SocketAddr,
     bound: SocketAddr,
     addresses: Arc<Addresses>,
-    stop: watch::Sender<bool>,
+    /// For a successor.
+    socket: OwnedFd,
+    takes: watch::Sender<Takes>,
     task: JoinHandle<()>,
 }
 
 /// Sockets that a snapshot needs and that are not open yet.
-pub(super) struct Bound(Vec<(ListenerName, SocketAddr, TcpListener)>);
+pub(super) struct Bound(Vec<(ListenerName, SocketAddr, TcpListener, OwnedFd)>);
 
 impl Listeners {
     pub(super) fn new(state: Arc<State>, workers: Arc<Workers>, handed: Handed) -> Self {
@@ -50,7 +54,7 @@ impl Listeners {
     ///
     /// # Errors
     /// An address that cannot be bound, by name.
-    pub(super) fn bind(&self, snapshot: &Snapshot) -> Result<Bound, String> {
+    pub(super) fn bind(&mut self, snapshot: &Snapshot) -> Result<Bound, String> {
         let mut bound = Vec::new();
         for listener in snapshot.listeners() {
             let (name, address) = (&listener.settings.name, listener.settings.address);
@@ -61,11 +65,16 @@ impl Listeners {
             {
                 continue;
             }
-            let handed = self.handed.socket(address);
+            let handed = self.handed.listener(name, address);
             let socket = handed.unwrap_or_else(|| bind(address));
-            let socket = socket
+            let with_another = |socket: TcpListener| {
+                let another = socket.as_fd().try_clone_to_owned()?;
+                Ok((socket, another))
+            };
+            let (socket, another) = socket
+                .and_then(with_another)
                 .map_err(|e| format!("listener \"{name}\" cannot listen on {address}: {e}"))?;
-            bound.push((name.clone(), address, socket));
+            bound.push((name.clone(), address, socket, another));
         }
         Ok(Bound(bound))
     }
@@ -77,13 +86,13 @@ impl Listeners {
         self.open.retain(|name, open| {
             let stays = snapshot.listener(name).is_some() && !moved(name);
             if !stays {
-                open.stop.send_replace(true);
+                open.takes.send_replace(Takes::TheLast);
             }
             stays
         });
-        for (name, configured, socket) in bound.0 {
+        for (name, configured, socket, another) in bound.0 {
             let address = socket.local_addr().unwrap_or(configured);
-            let (stop, stopped) = watch::channel(false);
+            let (takes, taking) = watch::channel(Takes::All);
             let addresses = Arc::new(Addresses::default());
             let acceptor = Acceptor {
                 state: self.state.clone(),
@@ -96,8 +105,9 @@ impl Listeners {
                 configured,
                 bound: address,
                 addresses,
-                stop,
-                task: tokio::spawn(acceptor.run(socket, stopped)),
+                socket: another,
+                takes,
+                task: tokio::spawn(acceptor.run(socket, taking)),
             };
             self.open.insert(name, open);
         }
@@ -108,10 +118,36 @@ impl Listeners {
         self.open.iter().map(|(name, open)| (name, open.bound))
     }
 
-    /// Stops accepting everywhere and waits until what had come in is taken.
-    pub(super) async fn close(&mut self) {
+    /// The socket of the admin listener, if somebody else has opened it.
+    pub(super) fn handed_admin(&mut self, address: SocketAddr) -> Option<io::Result<TcpListener>> {
+        self.handed.admin(address)
+    }
+
+    /// Closes what a predecessor had open and this gateway has not.
+    pub(super) fn close_the_rest(&mut self) {
+        self.handed.close_the_rest();
+    }
+
+    /// Every socket, with what it is for: those of the service manager too that no listener has.
+    ///
+    /// # Errors
+    /// There are no more descriptors.
+    pub(super) fn to_pass_on(&self) -> io::Result<Vec<(Purpose, OwnedFd)>> {
+        let mut sockets = self.handed.to_pass_on()?;
+        for (name, open) in &self.open {
+            let purpose = Purpose {
+                of: Of::Listener(name.as_str().to_owned()),
+                address: open.configured,
+            };
+            sockets.push((purpose, open.socket.try_clone()?));
+        }
+        Ok(sockets)
+    }
+
+    /// Stops accepting everywhere, with the last that `takes` says.
+    pub(super) async fn close(&mut self, takes: Takes) {
         for (_, open) in self.open.drain() {
-            open.stop.send_replace(true);
+            open.takes.send_replace(takes);
             let _ = open.task.await;
             drop(open.addresses);
         }

@@ -30,6 +30,23 @@ pub(super) fn not_reloaded(version: u64) {
     tell(&[NotifyState::Ready, NotifyState::Status(&status)]);
 }
 
+/// A successor starts.
+pub(super) fn upgrading() {
+    tell(&[NotifyState::Status("A successor starts.")]);
+}
+
+/// There is no successor; this process serves on.
+pub(super) fn not_upgraded(version: u64) {
+    let status =
+        format!("The program was not upgraded: see the log. Configuration {version} serves.");
+    tell(&[NotifyState::Status(&status)]);
+}
+
+/// The service is that process's from here on.
+pub(super) fn handed_over(process: u32) {
+    tell(&[NotifyState::MainPid(process)]);
+}
+
 /// The gateway drains, for at most `limit`.
 pub(super) fn stopping(limit: Duration) {
     let microseconds = u32::try_from((limit + SPARE).as_micros()).unwrap_or(u32::MAX);

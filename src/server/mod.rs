@@ -13,6 +13,7 @@ mod exchange;
 mod function;
 mod gate;
 mod handed;
+mod handover;
 mod handshake;
 mod headers;
 mod history;
@@ -20,6 +21,7 @@ mod inbound;
 mod kept;
 mod lane;
 mod lanes;
+mod leave;
 mod listener;
 mod listeners;
 mod manager;
@@ -29,37 +31,43 @@ mod outgoing;
 mod pace;
 mod proxy;
 mod refresh;
+mod reload;
 mod reply;
 mod request;
+mod signals;
 mod slot;
 mod source;
 mod stapling;
 mod state;
 mod status;
 mod stream;
+mod timely;
 mod told;
+mod upgrade;
 mod upstream;
 mod validity;
 mod workers;
 
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::net::TcpListener;
 
 use crate::clock::UtcTime;
-use crate::config::{Config, Process};
+use crate::config::Config;
 use crate::names::ListenerName;
 use crate::problem::Problems;
 use crate::snapshot::{Fetched, Snapshot};
 use crate::telemetry::Telemetry;
 use crate::tls;
 
+use admin::AdminListener;
 use handed::Handed;
+use handover::{Predecessor, Program};
 use listeners::Listeners;
+use signals::Signals;
 use state::State;
 use workers::Workers;
 
@@ -80,6 +88,15 @@ pub enum StartError {
         /// The system's word.
         source: std::io::Error,
     },
+    /// A process that has started this one does not hand over to it.
+    #[error("{0}")]
+    Handover(String),
+    /// There is nobody to take the store of used signatures' word.
+    #[error("the store of used signatures cannot be reached")]
+    ReplayMemory,
+    /// The process that this one has handed over to is gone.
+    #[error("the successor has ended before its predecessor has")]
+    SuccessorEnded,
 }
 
 /// Where a gateway that has started listens.
@@ -90,14 +107,33 @@ pub struct Started {
     pub admin: Option<SocketAddr>,
 }
 
-/// Runs the gateway of `file` until SIGTERM or SIGINT; SIGHUP reloads. `started` is called
-/// once it listens.
+/// Runs the gateway of `file` until SIGTERM or SIGINT; SIGHUP reloads, SIGUSR2 hands over to a
+/// process of the program as it is then. `started` is called once it serves.
 ///
 /// # Errors
-/// It cannot start. Once it has, nothing but a signal ends it.
+/// It cannot start, or the process that it has handed over to has ended while it was still leaving.
 pub fn run(file: &Path, started: impl FnOnce(&Started)) -> Result<(), StartError> {
+    if let Some(code) = handover::launch() {
+        std::process::exit(code);
+    }
     // Before anything else is opened.
-    let handed = Handed::take().map_err(StartError::Bind)?;
+    let (predecessor, handed) = match Predecessor::meet().map_err(StartError::Handover)? {
+        Some((predecessor, sockets)) => (Some(predecessor), Handed::by_a_predecessor(sockets)),
+        None => (None, Handed::by_the_manager().map_err(StartError::Bind)?),
+    };
+    let ended = start(file, predecessor.as_ref(), handed, started);
+    if let (Err(why), Some(predecessor)) = (&ended, &predecessor) {
+        predecessor.tell_failure(&why.to_string());
+    }
+    ended
+}
+
+fn start(
+    file: &Path,
+    predecessor: Option<&Predecessor>,
+    handed: Handed,
+    started: impl FnOnce(&Started),
+) -> Result<(), StartError> {
     tls::install_crypto();
     let config = Config::load(file).map_err(StartError::Config)?;
     let telemetry =
@@ -115,7 +151,7 @@ pub fn run(file: &Path, started: impl FnOnce(&Started)) -> Result<(), StartError
         .enable_all()
         .build()
         .map_err(no_threads)?;
-    let process = config.process.clone();
+    let threads = config.process.threads;
     let fetched = runtime.block_on(Fetched::fetch(&config, &Fetched::default()));
     let fetched = fetched.map_err(StartError::Config)?;
     let snapshot = Snapshot::build(config, fetched, None).map_err(StartError::Config)?;
@@ -124,9 +160,12 @@ pub fn run(file: &Path, started: impl FnOnce(&Started)) -> Result<(), StartError
         source,
     })?;
     let state = Arc::new(state);
-    let workers = Workers::start(&state, process.threads).map_err(no_threads)?;
+    let workers = Workers::start(&state, threads).map_err(no_threads)?;
     let workers = Arc::new(workers);
-    let serving = serve(file, &process, &state, &workers, handed, started);
+    let serving = async {
+        let opened = open(&state, &workers, predecessor, handed, started).await?;
+        serve(file, &state, &workers, opened).await
+    };
     let ended = runtime.block_on(serving);
     // Tasks that are left have had their time.
     runtime.shutdown_timeout(Duration::from_millis(100));
@@ -137,62 +176,124 @@ pub fn run(file: &Path, started: impl FnOnce(&Started)) -> Result<(), StartError
     ended
 }
 
-async fn serve(
-    file: &Path,
-    process: &Process,
+/// What is open while the gateway serves.
+struct Opened {
+    signals: Signals,
+    listeners: Listeners,
+    admin: Option<AdminListener>,
+}
+
+/// Opens everything, and takes over from a predecessor when nothing can fail any more.
+async fn open(
     state: &Arc<State>,
     workers: &Arc<Workers>,
+    predecessor: Option<&Predecessor>,
     handed: Handed,
     started: impl FnOnce(&Started),
-) -> Result<(), StartError> {
-    let signals = |kind| {
-        signal(kind).map_err(|source| StartError::System {
-            what: "no signals",
-            source,
-        })
-    };
-    let mut hangup = signals(SignalKind::hangup())?;
-    let mut terminate = signals(SignalKind::terminate())?;
-    let mut interrupt = signals(SignalKind::interrupt())?;
+) -> Result<Opened, StartError> {
+    let signals = Signals::hear()?;
     let snapshot = state.keep_snapshot();
     check_handed(&handed, &snapshot)?;
     let mut listeners = Listeners::new(state.clone(), workers.clone(), handed);
     let bound = listeners.bind(&snapshot).map_err(StartError::Bind)?;
-    let admin = open_admin(process, state)?;
+    let admin = bind_admin(&snapshot, &mut listeners)?;
+    let waiting = match predecessor {
+        None => None,
+        Some(predecessor) => {
+            reload::wait_for_replay_memory(&snapshot).await?;
+            let waiting = predecessor.take_over(state).await;
+            Some(waiting.map_err(StartError::Handover)?)
+        }
+    };
+    listeners.close_the_rest();
     listeners.follow(&snapshot, bound);
     validity::tell(state, &snapshot);
-    prepare_replay_memory(&snapshot);
+    reload::prepare_replay_memory(&snapshot);
     tokio::spawn(snapshot.trusts().responders().clone().run());
+    if let Some(waiting) = waiting {
+        waiting.serve(state.clone()).await;
+        state.history.upgraded(UtcTime::now());
+        state.telemetry.metrics().upgrade(true);
+    }
+    let admin = admin.map(|(address, socket)| {
+        AdminListener::open(state.clone(), address, socket).map_err(|e| no_admin(address, &e))
+    });
+    let admin = admin.transpose()?;
     started(&Started {
         listeners: listeners
             .addresses()
             .map(|(name, at)| (name.clone(), at))
             .collect(),
-        admin,
+        admin: admin.as_ref().map(|admin| admin.bound),
     });
     manager::ready(snapshot.version());
-    tokio::spawn(manager::watch(workers.clone()));
+    Ok(Opened {
+        signals,
+        listeners,
+        admin,
+    })
+}
+
+async fn serve(
+    file: &Path,
+    state: &Arc<State>,
+    workers: &Arc<Workers>,
+    opened: Opened,
+) -> Result<(), StartError> {
+    let program = Program::of_this_process();
+    let Opened {
+        signals,
+        mut listeners,
+        admin,
+    } = opened;
+    let Signals {
+        mut hangup,
+        mut upgrade,
+        mut end,
+    } = signals;
+    let watch = tokio::spawn(manager::watch(workers.clone()));
     let mut fresh = refresh::start(state.clone());
     let mut issued = acme::start(state.clone());
     stapling::start(state.clone());
-    loop {
+    timely::start(state.clone());
+    let successor = loop {
         tokio::select! {
             Some(news) = fresh.recv() => refresh::publish(state, news).await,
             Some(names) = issued.recv() => acme::publish(state, &names),
             // It may be cut off while it reads and fetches; what it puts in place then, it does
             // without a pause.
             _ = hangup.recv() => tokio::select! {
-                () = reload(file, state, &mut listeners) => {}
-                _ = terminate.recv() => break,
-                _ = interrupt.recv() => break,
+                () = reload::reload(file, state, &mut listeners) => {}
+                () = end.asked() => break None,
             },
-            _ = terminate.recv() => break,
-            _ = interrupt.recv() => break,
+            _ = upgrade.recv() => tokio::select! {
+                successor = upgrade::upgrade(&program, state, &listeners, admin.as_ref()) => {
+                    if successor.is_some() {
+                        break successor;
+                    }
+                }
+                () = end.asked() => break None,
+            },
+            () = end.asked() => break None,
         }
-    }
+    };
     let snapshot = state.keep_snapshot();
-    drain(state, &mut listeners, snapshot.process()).await;
-    Ok(())
+    let process = snapshot.process();
+    let Some(successor) = successor else {
+        leave::drain(state, &mut listeners, process).await;
+        return Ok(());
+    };
+    // All that is the successor's from here on.
+    watch.abort();
+    drop((fresh, issued));
+    if let Some(admin) = &admin {
+        admin.close();
+    }
+    let left = leave::make_way(state, &mut listeners, process, successor, &mut end).await;
+    if let Some(admin) = admin {
+        admin.end().await;
+    }
+    left
 }
 
 /// A socket that nobody serves would let callers wait for ever.
@@ -209,97 +310,21 @@ fn check_handed(handed: &Handed, snapshot: &Snapshot) -> Result<(), StartError> 
     }
 }
 
-fn open_admin(process: &Process, state: &Arc<State>) -> Result<Option<SocketAddr>, StartError> {
-    let Some(address) = process.admin else {
+fn bind_admin(
+    snapshot: &Snapshot,
+    listeners: &mut Listeners,
+) -> Result<Option<(SocketAddr, TcpListener)>, StartError> {
+    let Some(address) = snapshot.process().admin else {
         return Ok(None);
     };
-    let failed = |e: std::io::Error| {
-        StartError::Bind(format!(
-            "the admin listener cannot listen on {address}: {e}"
-        ))
-    };
-    let socket = listener::bind(address).map_err(failed)?;
-    let address = socket.local_addr().map_err(failed)?;
-    tokio::spawn(admin::serve(state.clone(), socket));
-    Ok(Some(address))
+    let handed = listeners.handed_admin(address);
+    let socket = handed.unwrap_or_else(|| listener::bind(address));
+    let socket = socket.map_err(|e| no_admin(address, &e))?;
+    Ok(Some((address, socket)))
 }
 
-/// Puts the configuration as it is now in the place of the one that serves, whole or not at
-/// all.
-async fn reload(file: &Path, state: &Arc<State>, listeners: &mut Listeners) {
-    manager::reloading();
-    match try_reload(file.to_owned(), state, listeners).await {
-        Ok(version) => {
-            state.telemetry.metrics().reload(Some(version));
-            state.history.reloaded(UtcTime::now(), true);
-            tracing::info!(version, "The new configuration serves.");
-            manager::ready(version);
-        }
-        Err(why) => {
-            state.telemetry.metrics().reload(None);
-            state.history.reloaded(UtcTime::now(), false);
-            tracing::error!("The configuration was not reloaded; the old one serves on.\n{why}");
-            manager::not_reloaded(state.snapshot().version());
-        }
-    }
-}
-
-async fn try_reload(
-    file: PathBuf,
-    state: &Arc<State>,
-    listeners: &mut Listeners,
-) -> Result<u64, String> {
-    let previous = state.keep_snapshot();
-    // Reads files and resolves names: not a thing to do on a thread that serves.
-    let read = tokio::task::spawn_blocking(move || Config::load(&file));
-    let read = read.await.map_err(|e| e.to_string())?;
-    let config = read.map_err(|problems| problems.to_string())?;
-    let fetched = Fetched::fetch(&config, previous.fetched()).await;
-    let fetched = fetched.map_err(|problems| problems.to_string())?;
-    let build = move || Snapshot::build(config, fetched, Some(&previous));
-    let built = tokio::task::spawn_blocking(build);
-    let built = built.await.map_err(|e| e.to_string())?;
-    let snapshot = Arc::new(built.map_err(|problems| problems.to_string())?);
-    let bound = listeners.bind(&snapshot)?;
-    state.publish(snapshot.clone());
-    listeners.follow(&snapshot, bound);
-    validity::tell(state, &snapshot);
-    prepare_replay_memory(&snapshot);
-    Ok(snapshot.version())
-}
-
-/// Leaves without losing a request. First readiness fails, so that a load balancer looks
-/// elsewhere, while callers that come are served and told not to come back on the same
-/// connection. Then the listeners close, and what is in flight is waited for.
-async fn drain(state: &Arc<State>, listeners: &mut Listeners, process: &Process) {
-    let live = || state.live.load(Ordering::Relaxed);
-    tracing::info!(connections = live(), "Draining.");
-    manager::stopping(process.drain_timeout);
-    let deadline = tokio::time::Instant::now() + process.drain_timeout;
-    state.leave();
-    let grace = (tokio::time::Instant::now() + process.drain_grace).min(deadline);
-    wait_until(grace, || live() == 0).await;
-    listeners.close().await;
-    state.close();
-    wait_until(deadline, || live() == 0).await;
-    match live() {
-        0 => tracing::info!("Every request was answered."),
-        left => tracing::warn!(connections = left, "Connections were cut off."),
-    }
-}
-
-async fn wait_until(deadline: tokio::time::Instant, done: impl Fn() -> bool) {
-    while !done() && tokio::time::Instant::now() < deadline {
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
-}
-
-/// Connects to the store of used signatures before the first request needs it.
-fn prepare_replay_memory(snapshot: &Snapshot) {
-    let memory = snapshot.authorizer().replay_memory().clone();
-    tokio::spawn(async move {
-        if !memory.is_ready().await {
-            tracing::error!("The store of used signatures cannot be reached.");
-        }
-    });
+fn no_admin(address: SocketAddr, why: &std::io::Error) -> StartError {
+    StartError::Bind(format!(
+        "the admin listener cannot listen on {address}: {why}"
+    ))
 }

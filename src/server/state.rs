@@ -8,7 +8,7 @@ use arc_swap::{ArcSwap, Guard};
 use tokio::sync::watch;
 
 use crate::acme::Challenges;
-use crate::clock::UtcTime;
+use crate::clock::{ClockWatch, KernelClock, UtcTime};
 use crate::names::RequestIds;
 use crate::snapshot::Snapshot;
 use crate::telemetry::Telemetry;
@@ -32,10 +32,14 @@ pub(super) struct State {
     pub(super) explanations: Pace,
     /// Bodies that are held whole.
     pub(super) buffers: Arc<Buffers>,
+    /// What the kernel says of its clock.
+    pub(super) clock: ClockWatch,
     /// Connections that are open now.
     pub(super) live: AtomicUsize,
     /// Set when the gateway wants no more callers, though it still serves those who come.
     leaving: AtomicBool,
+    /// Set when a successor serves, so that callers who are silent may leave in their own time.
+    patient: AtomicBool,
     /// True when no connection shall take another request.
     closing: watch::Sender<bool>,
 }
@@ -53,8 +57,10 @@ impl State {
             ids: RequestIds::new(u64::from_be_bytes(seed)),
             explanations: Pace::new(EXPLANATIONS),
             buffers: Arc::default(),
+            clock: ClockWatch::new(KernelClock::ask),
             live: AtomicUsize::new(0),
             leaving: AtomicBool::new(false),
+            patient: AtomicBool::new(false),
             closing: watch::Sender::new(false),
         })
     }
@@ -74,6 +80,17 @@ impl State {
         self.buffers.hold(snapshot.process().max_held_bytes)
     }
 
+    /// Whether the time can be relied on, as far as the configuration asks for it.
+    pub(super) fn is_timely(&self, snapshot: &Snapshot) -> bool {
+        !snapshot.process().require_synchronized_clock || self.clock.is_synchronized()
+    }
+
+    /// Whether callers are wanted: not while the gateway leaves, nor while it would refuse them
+    /// for want of the time.
+    pub(super) fn is_ready(&self) -> bool {
+        !self.is_leaving() && self.is_timely(&self.snapshot())
+    }
+
     /// Replaces the snapshot, whole and at once.
     pub(super) fn publish(&self, snapshot: Arc<Snapshot>) {
         self.snapshot.store(snapshot);
@@ -86,6 +103,14 @@ impl State {
 
     pub(super) fn leave(&self) {
         self.leaving.store(true, Ordering::Release);
+    }
+
+    pub(super) fn is_patient(&self) -> bool {
+        self.patient.load(Ordering::Acquire)
+    }
+
+    pub(super) fn be_patient(&self, patient: bool) {
+        self.patient.store(patient, Ordering::Release);
     }
 
     pub(super) fn close(&self) {

@@ -22,12 +22,18 @@ use ends::End;
 #[derive(Serialize)]
 pub(super) struct Status {
     version: &'static str,
+    /// Its id.
+    process: u32,
     /// RFC 3339, as all times here.
     time: String,
     started: String,
     uptime_secs: u64,
-    /// Whether callers are wanted; not while the gateway drains.
+    /// Whether callers are wanted; not while the gateway drains or waits for the right time.
     ready: bool,
+    clock: ClockStatus,
+    last_upgrade: Option<LastUpgrade>,
+    /// Since this process started.
+    upgrades_failed: u64,
     configuration: Configuration,
     listeners: Vec<ListenerStatus>,
     routes: Vec<RouteStatus>,
@@ -46,12 +52,32 @@ struct Configuration {
     last_reload: Option<LastReload>,
 }
 
+/// What the kernel says of the clock by which signatures are judged.
+#[derive(Serialize)]
+struct ClockStatus {
+    synchronized: bool,
+    /// The most that it may be wrong; `None` when the kernel does not say.
+    max_error_ms: Option<f64>,
+    /// Whether signatures with a lifetime are refused without it.
+    required: bool,
+}
+
 /// A reload that an operator asked for.
 #[derive(Serialize)]
 struct LastReload {
     time: String,
     /// `published` or `failed`.
     result: &'static str,
+}
+
+/// An upgrade that an operator asked for: the one that this process came of, or one that nothing came
+/// of since.
+#[derive(Serialize)]
+struct LastUpgrade {
+    time: String,
+    /// `succeeded` or `failed`.
+    result: &'static str,
+    why: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -112,6 +138,17 @@ struct Count {
     count: u64,
 }
 
+impl ClockStatus {
+    fn of(state: &State) -> Self {
+        let error = state.clock.last().map(|clock| clock.max_error);
+        Self {
+            synchronized: state.clock.is_synchronized(),
+            max_error_ms: error.map(|error| error.as_secs_f64() * 1000.0),
+            required: state.snapshot().process().require_synchronized_clock,
+        }
+    }
+}
+
 impl Status {
     /// The gateway as it is.
     pub(super) fn read(state: &State) -> Self {
@@ -121,10 +158,14 @@ impl Status {
         let config = snapshot.config();
         Self {
             version: env!("CARGO_PKG_VERSION"),
+            process: std::process::id(),
             time: now.to_string(),
             started: history.started().to_string(),
             uptime_secs: history.uptime().as_secs(),
-            ready: !state.is_leaving(),
+            ready: state.is_ready(),
+            clock: ClockStatus::of(state),
+            last_upgrade: last_upgrade(history),
+            upgrades_failed: history.upgrades_failed(),
             configuration: configuration(&snapshot, history),
             listeners: each(&config.listeners, |one| listener(one, &tally)),
             routes: each(&config.routes, |one| route(one, &tally)),
@@ -146,6 +187,19 @@ impl Status {
     pub(super) fn page(&self) -> String {
         page::of(self)
     }
+}
+
+fn last_upgrade(history: &History) -> Option<LastUpgrade> {
+    let (time, result) = history.last_upgrade()?;
+    Some(LastUpgrade {
+        time: time.to_string(),
+        result: if result.is_ok() {
+            "succeeded"
+        } else {
+            "failed"
+        },
+        why: result.err(),
+    })
 }
 
 fn configuration(snapshot: &Snapshot, history: &History) -> Configuration {

@@ -59,6 +59,14 @@ impl Presented<'_> {
         }
     }
 
+    /// Whether it is good for a time, so that it cannot be judged without knowing the time.
+    pub fn has_lifetime(&self, demand: &SignatureDemand) -> bool {
+        match self {
+            Self::SigV4(_) | Self::Rfc9421(_) | Self::Sts(_) => true,
+            Self::Hmac(_) => (demand.hmac.as_ref()).is_none_or(|hmac| hmac.timestamp.is_some()),
+        }
+    }
+
     /// The fields that carry it. They prove nothing beyond this gateway, and go no further
     /// unless the route passes them on.
     pub fn carriers(&self) -> Carriers {

@@ -20,6 +20,8 @@ pub struct Evidence<'a> {
     pub secure: bool,
     /// The time of the request.
     pub now: UtcTime,
+    /// Whether that time can be relied on.
+    pub timely: bool,
 }
 
 /// What verifying came to, when nothing was refused.

@@ -55,6 +55,7 @@ pub struct Metrics {
     /// Requests that are being served now.
     pub requests_in_flight: IntGauge,
     reloads: IntCounterVec,
+    upgrades: IntCounterVec,
     acme_orders: IntCounterVec,
     config_version: Gauge,
     certificate_expiry: GaugeVec,
@@ -147,6 +148,15 @@ impl Metrics {
                     &["result"],
                 ),
                 ["published", "failed"],
+            ),
+            upgrades: at_zero(
+                counters(
+                    &registry,
+                    "upgrades_total",
+                    "Upgrades by result: the one that this process came of, and those that nothing came of.",
+                    &["result"],
+                ),
+                ["succeeded", "failed"],
             ),
             acme_orders: at_zero(
                 counters(
@@ -256,6 +266,12 @@ impl Metrics {
         if let Some(version) = version {
             self.config_version.set(version as f64);
         }
+    }
+
+    /// Counts an upgrade: this process has taken over from another, or another has not from it.
+    pub fn upgrade(&self, succeeded: bool) {
+        let result = if succeeded { "succeeded" } else { "failed" };
+        self.upgrades.with_label_values(&[result]).inc();
     }
 
     /// Counts a certificate that was had by ACME, or was not.

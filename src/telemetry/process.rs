@@ -1,6 +1,8 @@
 //! The metrics of the process itself: what it is, whether it wants callers, what serves, and what
 //! it takes of the machine.
 
+use std::time::Duration;
+
 use prometheus::{Gauge, GaugeVec, IntGauge, Registry};
 
 use super::registry::{named, opts, register};
@@ -10,6 +12,10 @@ use super::registry::{named, opts, register};
 pub struct ProcessRecord {
     /// Whether it wants callers; not while it drains.
     pub ready: bool,
+    /// The most that its clock may be wrong; `None` when the kernel does not say.
+    pub clock_error: Option<Duration>,
+    /// Whether somebody keeps the clock right.
+    pub clock_synchronized: bool,
     /// Its clock, in seconds since 1970.
     pub now: i64,
     /// Since when the configuration serves, in seconds since 1970.
@@ -25,6 +31,8 @@ pub struct ProcessRecord {
 pub(super) struct ProcessMetrics {
     ready: IntGauge,
     clock: Gauge,
+    clock_error: Gauge,
+    clock_synchronized: IntGauge,
     config_loaded: Gauge,
     reload_succeeded: IntGauge,
     held_bytes: IntGauge,
@@ -46,11 +54,19 @@ impl ProcessMetrics {
         Self {
             ready: whole(
                 "ready",
-                "1 while callers are wanted, 0 while the gateway drains.",
+                "1 while callers are wanted, 0 while the gateway drains or waits for the right time.",
             ),
             clock: real(
                 "clock_timestamp_seconds",
                 "The gateway's clock, by which signatures and certificates are judged, in seconds since 1970.",
+            ),
+            clock_error: real(
+                "clock_error_seconds",
+                "The most that the clock may be wrong, as the kernel says; NaN when it does not say.",
+            ),
+            clock_synchronized: whole(
+                "clock_synchronized",
+                "1 while the kernel says that somebody keeps its clock right, otherwise 0.",
             ),
             config_loaded: real(
                 "config_loaded_timestamp_seconds",
@@ -72,6 +88,10 @@ impl ProcessMetrics {
     pub(super) fn put(&self, process: ProcessRecord) {
         self.ready.set(i64::from(process.ready));
         self.clock.set(process.now as f64);
+        let error = process.clock_error.map(|error| error.as_secs_f64());
+        self.clock_error.set(error.unwrap_or(f64::NAN));
+        self.clock_synchronized
+            .set(i64::from(process.clock_synchronized));
         self.config_loaded.set(process.config_loaded as f64);
         self.reload_succeeded
             .set(i64::from(process.reload_succeeded));

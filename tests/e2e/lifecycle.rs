@@ -1,18 +1,16 @@
 //! Reload and drain under load: no request is lost; and a broken reload changes nothing (O2).
 
 use std::fs;
-use std::io::ErrorKind;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::Ordering;
 
 use tempfile::{TempDir, tempdir};
-use tokio::net::TcpStream;
-use tokio_rustls::TlsConnector;
 
 use crate::harness::client::{Client, tls};
 use crate::harness::gateway::{Gateway, PROGRAM, write_config, write_store};
 use crate::harness::nginx::{Nginx, free_address};
 use crate::harness::pki::Authority;
+use crate::harness::traffic::{Load, keep_alive, streams, wait_for_more};
 use crate::harness::{run, text, wait_for};
 
 fn config(nginx: &Nginx, address: &str) -> String {
@@ -52,114 +50,6 @@ fn stage() -> (TempDir, Nginx) {
     (directory, nginx)
 }
 
-/// What the load has come to.
-#[derive(Default)]
-struct Load {
-    served: AtomicUsize,
-    failed: AtomicUsize,
-    over: AtomicBool,
-}
-
-impl Load {
-    fn count(&self, good: bool) {
-        let which = if good { &self.served } else { &self.failed };
-        which.fetch_add(1, Ordering::SeqCst);
-    }
-
-    fn goes_on(&self) -> bool {
-        !self.over.load(Ordering::SeqCst)
-    }
-}
-
-/// Requests one after the other on a kept connection; a new one only after the gateway has
-/// said that it closes. The end of the load is a connection that cannot be made.
-fn keep_alive(gateway: std::net::SocketAddr, config: &Arc<rustls::ClientConfig>, load: &Load) {
-    let request = b"GET /child/random.txt HTTP/1.1\r\nHost: localhost\r\n\r\n";
-    while load.goes_on() {
-        let mut client = match Client::tls(gateway, config, "localhost") {
-            Ok(client) => client,
-            Err(e) if e.kind() == ErrorKind::ConnectionRefused => return,
-            // Not taken any more when the listener closed: nothing was sent.
-            Err(_) => continue,
-        };
-        while load.goes_on() {
-            match client.try_ask(request) {
-                Ok(answer) => {
-                    load.count(answer.status == 200 && answer.body.len() == 1024);
-                    if answer.closes() {
-                        break;
-                    }
-                }
-                Err(e) => {
-                    eprintln!("HTTP/1.1: {e}");
-                    load.count(false);
-                    break;
-                }
-            }
-        }
-    }
-}
-
-/// The same over HTTP/2, where the gateway says with GOAWAY that it closes.
-async fn streams(
-    gateway: std::net::SocketAddr,
-    config: Arc<rustls::ClientConfig>,
-    load: Arc<Load>,
-) {
-    let mut config = Arc::unwrap_or_clone(config);
-    config.alpn_protocols = vec![b"h2".to_vec()];
-    let connector = TlsConnector::from(Arc::new(config));
-    while load.goes_on() {
-        let Ok(socket) = TcpStream::connect(gateway).await else {
-            return;
-        };
-        let name = "localhost".try_into().unwrap();
-        let Ok(stream) = connector.connect(name, socket).await else {
-            continue;
-        };
-        let Ok((mut sender, connection)) = h2::client::handshake(stream).await else {
-            continue;
-        };
-        let driver = tokio::spawn(connection);
-        while load.goes_on() {
-            // An error here is a GOAWAY: nothing was sent.
-            let Ok(ready) = sender.clone().ready().await else {
-                break;
-            };
-            sender = ready;
-            let uri = "https://localhost/child/grandchild/random.txt";
-            let request = http::Request::get(uri).body(()).unwrap();
-            let Ok((answer, _)) = sender.send_request(request, true) else {
-                break;
-            };
-            match read(answer).await {
-                Ok(good) => load.count(good),
-                // A stream above the last one that a GOAWAY names was not looked at.
-                Err(e) if e.is_go_away() => break,
-                Err(e) => {
-                    eprintln!("HTTP/2: {e}");
-                    load.count(false);
-                    break;
-                }
-            }
-        }
-        driver.abort();
-    }
-}
-
-async fn read(answer: h2::client::ResponseFuture) -> Result<bool, h2::Error> {
-    let answer = answer.await?;
-    let good = answer.status() == 200;
-    let mut body = answer.into_body();
-    let mut length = 0;
-    while let Some(chunk) = body.data().await {
-        let chunk = chunk?;
-        length += chunk.len();
-        body.flow_control().release_capacity(chunk.len())?;
-    }
-    Ok(good && length == 2048)
-}
-
 fn under_load(
     directory: &TempDir,
     gateway: &mut Gateway,
@@ -191,13 +81,6 @@ fn under_load(
         load.over.store(true, Ordering::SeqCst);
     });
     load
-}
-
-fn wait_for_more(load: &Load, more: usize) {
-    let before = load.served.load(Ordering::SeqCst);
-    wait_for("traffic", || {
-        (load.served.load(Ordering::SeqCst) >= before + more).then_some(())
-    });
 }
 
 #[test]

@@ -77,6 +77,10 @@ const MEANINGS: &[(&str, &str)] = &[
         "An unknown or ended credential, or a wrong signature: the detail says which. See countersign verify.",
     ),
     (
+        "clock_unsynchronized",
+        "The kernel does not call its clock synchronised: see require_synchronized_clock, and the machine's NTP.",
+    ),
+    (
         "signature_replayed",
         "The signature was used before: a retry that was not signed anew, or an attack.",
     ),

@@ -2,7 +2,9 @@
 //! `Status`. Out: text in which every word is escaped, wherever it comes from.
 
 use super::ends::End;
-use super::{Count, IntegrationStatus, ListenerStatus, RefusalStatus, RouteStatus, Status};
+use super::{
+    ClockStatus, Count, IntegrationStatus, ListenerStatus, RefusalStatus, RouteStatus, Status,
+};
 
 /// The page.
 pub(super) fn of(status: &Status) -> String {
@@ -30,20 +32,24 @@ const STYLE: &str = include_str!("page.css");
 
 fn header(status: &Status) -> String {
     let config = &status.configuration;
+    let lacks_time = status.clock.required && !status.clock.synchronized;
     let (state, class) = match status.ready {
         true => ("ready", "good"),
+        false if lacks_time => ("not ready: the clock", "bad"),
         false => ("draining", "bad"),
     };
-    let reload = config.last_reload.as_ref().map_or_else(
-        || "none since the start".to_owned(),
-        |last| match last.result {
-            "published" => format!("published, {}", moment(&last.time)),
-            _ => format!(
-                "<b class=\"bad\">failed</b>, {}: the log says why; what served before serves on",
-                moment(&last.time)
-            ),
-        },
-    );
+    let outcome = |result: &str, time: &str| match result {
+        "failed" => format!(
+            "<b class=\"bad\">failed</b>, {}: the log says why; what served before serves on",
+            moment(time)
+        ),
+        good => format!("{good}, {}", moment(time)),
+    };
+    let reload = config.last_reload.as_ref();
+    let reload = reload.map(|last| outcome(last.result, &last.time));
+    let upgrade = status.last_upgrade.as_ref();
+    let upgrade = upgrade.map(|last| outcome(last.result, &last.time));
+    let none = || "none since the start".to_owned();
     let facts = [
         ("Version", escaped(status.version)),
         (
@@ -62,13 +68,28 @@ fn header(status: &Status) -> String {
                 moment(&config.loaded)
             ),
         ),
-        ("Last reload", reload),
+        ("Last reload", reload.unwrap_or_else(none)),
+        ("Last upgrade", upgrade.unwrap_or_else(none)),
+        ("Clock", clock(&status.clock)),
     ];
     let facts = facts.map(|(name, value)| format!("<div><dt>{name}</dt><dd>{value}</dd></div>"));
     format!(
         "<header><h1>Countersign <span class=\"{class}\">{state}</span></h1><dl>{}</dl></header>",
         facts.concat()
     )
+}
+
+fn clock(clock: &ClockStatus) -> String {
+    let error = clock.max_error_ms;
+    let error = error.map_or_else(
+        || "the kernel does not say how right it is".to_owned(),
+        |error| format!("at most {error:.0} ms wrong"),
+    );
+    match (clock.synchronized, clock.required) {
+        (true, _) => format!("synchronized, {error}"),
+        (false, true) => "<b class=\"bad\">not synchronized</b>: signatures are refused".to_owned(),
+        (false, false) => format!("<b class=\"soon\">not synchronized</b>, {error}"),
+    }
 }
 
 fn footer(status: &Status) -> String {

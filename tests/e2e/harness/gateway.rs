@@ -31,6 +31,8 @@ pub struct Gateway {
     listeners: HashMap<String, SocketAddr>,
     admin: SocketAddr,
     stderr: Arc<Mutex<Vec<String>>>,
+    /// Processes that have taken over, the last of which serves.
+    successors: Vec<u32>,
 }
 
 impl Gateway {
@@ -42,11 +44,30 @@ impl Gateway {
 
     /// The same, with more in its environment.
     pub fn start_in(directory: &Path, config: &str, environment: &[(&str, &str)]) -> Self {
+        Self::start_as(Path::new(PROGRAM), directory, config, environment)
+    }
+
+    /// The same of a program that lies elsewhere.
+    pub fn start_as(
+        program: &Path,
+        directory: &Path,
+        config: &str,
+        environment: &[(&str, &str)],
+    ) -> Self {
         if !directory.join("credentials.toml").exists() {
             write_store(directory);
         }
         write_config(directory, config);
-        let mut child = Command::new(PROGRAM)
+        Self::start_program(program, directory, environment)
+    }
+
+    /// A gateway with the configuration that is there.
+    pub fn start_as_it_is(directory: &Path, environment: &[(&str, &str)]) -> Self {
+        Self::start_program(Path::new(PROGRAM), directory, environment)
+    }
+
+    fn start_program(program: &Path, directory: &Path, environment: &[(&str, &str)]) -> Self {
+        let mut child = Command::new(program)
             .args(["run", "--config"])
             .arg(directory.join("gateway.toml"))
             .envs(environment.iter().copied())
@@ -67,6 +88,7 @@ impl Gateway {
             listeners: HashMap::new(),
             admin: ([127, 0, 0, 1], 0).into(),
             stderr,
+            successors: Vec::new(),
         };
         wait_for("readiness", || {
             if let Some(status) = gateway.child.try_wait().expect("a child") {
@@ -118,9 +140,40 @@ impl Gateway {
         self.admin("/metrics").1
     }
 
-    /// The id of the process.
+    /// The id of the process that serves.
     pub fn process(&self) -> u32 {
-        self.child.id()
+        self.successors.last().copied().unwrap_or(self.child.id())
+    }
+
+    /// Has the gateway hand over to a successor; or why it does not.
+    pub fn upgrade(&mut self) -> Result<u32, String> {
+        let status =
+            || -> Value { serde_json::from_str(&self.admin("/status.json").1).expect("a status") };
+        let before = status();
+        assert_eq!(before["process"], self.process());
+        self.signal("USR2");
+        let after = wait_for("an upgrade", || {
+            let now = status();
+            let failed = now["upgrades_failed"] != before["upgrades_failed"];
+            (failed || now["process"] != before["process"]).then_some(now)
+        });
+        let process = after["process"].as_u64().expect("a number") as u32;
+        if process == self.process() {
+            let why = after["last_upgrade"]["why"].as_str();
+            return Err(why.expect("a reason").to_owned());
+        }
+        self.successors.push(process);
+        Ok(process)
+    }
+
+    /// Waits until that process is no more.
+    pub fn wait_for_end_of(&mut self, process: u32) {
+        wait_for("the end of a process", || {
+            if process == self.child.id() {
+                return self.child.try_wait().expect("a child").map(drop);
+            }
+            has_ended(process).then_some(())
+        });
     }
 
     /// A line of `/proc/PID/status`, in bytes.
@@ -189,7 +242,12 @@ impl Gateway {
     }
 
     pub fn signal(&self, name: &str) {
-        let id = self.child.id().to_string();
+        self.signal_to(self.process(), name);
+    }
+
+    /// The same for one that has handed over.
+    pub fn signal_to(&self, process: u32, name: &str) {
+        let id = process.to_string();
         let sent = Command::new("kill")
             .args(["-s", name, &id])
             .status()
@@ -205,6 +263,9 @@ impl Gateway {
 
 impl Drop for Gateway {
     fn drop(&mut self) {
+        for process in self.successors.drain(..) {
+            kill(process);
+        }
         // It may have ended already.
         let _ = self.child.kill();
         let _ = self.child.wait();
@@ -217,6 +278,21 @@ impl Drop for Gateway {
             }
         }
     }
+}
+
+/// Whether a process has ended, though nobody may have asked how.
+pub fn has_ended(process: u32) -> bool {
+    let status = fs::read_to_string(format!("/proc/{process}/stat"));
+    status.map_or(true, |status| status.contains(") Z "))
+}
+
+/// Ends a process that is no child of this one, if it is still there.
+pub fn kill(process: u32) {
+    let id = process.to_string();
+    let _ = Command::new("kill")
+        .args(["-s", "KILL", &id])
+        .stderr(Stdio::null())
+        .status();
 }
 
 /// A configuration that brings a `[gateway]` of its own is taken as it is.

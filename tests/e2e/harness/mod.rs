@@ -3,6 +3,7 @@
 
 #![allow(dead_code)]
 
+pub mod auto_scaling;
 pub mod case;
 pub mod changed;
 pub mod client;
@@ -10,6 +11,7 @@ pub mod gateway;
 pub mod guarded_nginx;
 pub mod haproxy;
 pub mod http2;
+pub mod imds;
 pub mod lambda;
 pub mod lanes;
 pub mod moto;
@@ -25,6 +27,7 @@ pub mod signed;
 pub mod store;
 pub mod sts;
 pub mod tls_caller;
+pub mod traffic;
 
 use std::path::Path;
 use std::process::{Command, Output};

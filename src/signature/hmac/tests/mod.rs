@@ -176,6 +176,7 @@ impl Request {
             },
             secure: self.secure,
             now: UtcTime::from_unix(self.now),
+            timely: true,
         };
         signature::verify(&presented, &evidence, &demand, &keys).map(judged)
     }

@@ -240,6 +240,7 @@ fn a_secret_for_hmac_verifies_no_sigv4() {
             body: KnownBody::Empty,
             secure: true,
             now: UtcTime::from_unix(NOW),
+            timely: true,
         };
         signature::verify(&presented, &evidence, &demand, &keys).map(judged)
     };

@@ -258,6 +258,7 @@ fn shown(request: &Request) -> String {
         body: KnownBody::Whole(&request.body),
         secure: true,
         now: UtcTime::from_unix(NOW),
+        timely: true,
     };
     let texts = signature::workings(&presented, &evidence, &demand).unwrap();
     texts[0].text.clone()

@@ -206,6 +206,7 @@ impl Request {
             body: known,
             secure: self.secure,
             now,
+            timely: true,
         };
         let keys = keys(self.credential);
         verify(&presented, &evidence, &self.demand, &keys, true).map(Some)

@@ -239,6 +239,7 @@ fn a_credential_out_of_its_time_is_refused_with_a_right_signature() {
             body: KnownBody::Empty,
             secure: true,
             now,
+            timely: true,
         };
         let judged = verify(&presented, &evidence, &request.demand, &keys, false);
         assert!(

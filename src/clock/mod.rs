@@ -1,12 +1,18 @@
 //! Points in time, to the second, and the spellings in which callers send them.
 //! In: bytes from a header, or the system's clock. Out: a `UtcTime`, or nothing.
-//! Stages never ask for the time: it is handed to them.
+//! Stages never ask for the time: it is handed to them. And what the kernel knows of its clock.
+
+mod kernel;
+mod watch;
 
 use std::fmt;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use jiff::civil::DateTime;
 use jiff::{SignedDuration, Timestamp};
+
+pub use kernel::KernelClock;
+pub use watch::ClockWatch;
 
 const EPOCH: DateTime = DateTime::constant(1970, 1, 1, 0, 0, 0, 0);
 
