@@ -8,7 +8,8 @@
 #   169.254.169.254    the metadata service, by deploy/image/emulator
 #   169.254.169.123    the clock, by the image's own chrony
 # In: COUNTERSIGN, `root`, `work`, and the words. Out: `in_aws`, what a gateway needs in `material`, and
-# `tell_instance NAME`, which gives the instance the user data tests/machine/NAME.toml.
+# `tell_instance NAME`, which gives the instance user data with the configuration NAME: `gateway`,
+# `mistaken`, or `strict`, which wants a synchronised clock.
 
 aws=countersign-aws-$$
 machine_net=countersign-machine-$$
@@ -16,7 +17,6 @@ machine_net=countersign-machine-$$
 mac=06:00:0a:00:00:32
 material=$work/material
 imds_log=$work/imds
-credential=
 
 in_aws() { ip netns exec "$aws" "$@"; }
 starts_in_aws() { background ip netns exec "$aws" "$@"; }
@@ -57,7 +57,8 @@ issue() {
         -days 2 -copy_extensions copy -out "$material/$name.pem"
 }
 
-make_material() {
+keys_and_a_configuration_are_made() {
+    local credential
     mkdir "$material"
     openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj '/CN=Authority' \
         -keyout "$material/ca.key" -out "$material/ca.pem"
@@ -70,6 +71,7 @@ make_material() {
     sed -i "s/credentials = \[\]/credentials = [\"$credential\"]/" "$material/gateway.toml"
     "$COUNTERSIGN" check --config "$material/gateway.toml"
     sed 's/integration = "orders"/integration = "odrers"/' "$material/gateway.toml" >"$material/mistaken.toml"
+    sed 's/^\[gateway\]/&\nrequire_synchronized_clock = true/' "$material/gateway.toml" >"$material/strict.toml"
 }
 
 # --- AWS
@@ -106,7 +108,7 @@ serve_behind() {
 
 start_aws() {
     make_network
-    make_material >"$work/material.log" 2>&1 || { cat "$work/material.log"; return 1; }
+    it keys_and_a_configuration_are_made
     give_out_addresses
     serve_metadata
     serve_time
@@ -114,7 +116,7 @@ start_aws() {
     serve_behind
 }
 
-tell_instance() { cp "tests/machine/$1.toml" "$work/user-data"; }
+tell_instance() { sed "s|/countersign/gateway.toml|/countersign/$1.toml|" tests/machine/user-data.toml >"$work/user-data"; }
 
 # --- A caller
 

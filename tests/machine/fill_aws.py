@@ -14,7 +14,7 @@ def text(name):
 
 
 parameters = boto3.client('ssm', **PLACE)
-for name in ('gateway.toml', 'mistaken.toml', 'server.pem'):
+for name in ('gateway.toml', 'mistaken.toml', 'strict.toml', 'server.pem'):
     parameters.put_parameter(Name=f'/countersign/{name}', Type='SecureString', Value=text(name))
 
 secrets = boto3.client('secretsmanager', **PLACE)

@@ -14,7 +14,7 @@ a_mistaken_configuration_is_told_and_keeps_the_gateway_from_starting() {
 }
 
 mended_it_is_fetched_by_itself_and_the_gateway_serves() {
-    tell_instance good
+    tell_instance gateway
     until_it_holds serves
 }
 
