@@ -83,7 +83,7 @@ fetching_that_fails_leaves_the_gateway_and_its_files_alone() {
     [ "$(gateway_pid)" = "$pid" ]
 }
 
-a_gateway_that_ends_unexpectedly_comes_back_without_aws() {
+a_gateway_that_ends_unexpectedly_comes_back() {
     local pid
     pid=$(gateway_pid)
     inside systemctl kill --signal KILL countersign
@@ -109,7 +109,7 @@ lives_in_a_container() {
     it only_root_and_the_gateway_may_ask_for_credentials
     it fetching_again_takes_up_what_changed_without_a_restart
     it fetching_that_fails_leaves_the_gateway_and_its_files_alone
-    it a_gateway_that_ends_unexpectedly_comes_back_without_aws
+    it a_gateway_that_ends_unexpectedly_comes_back
     it only_version_2_of_the_metadata_service_was_asked
     stop_container
 }
