@@ -5,9 +5,10 @@ use std::collections::HashSet;
 use std::collections::hash_map::{Entry, HashMap};
 use std::path::Path;
 
-use crate::aws::{self, Account, Api, Metadata, Service, Unanswered, Unavailable, Value};
+use crate::aws::{self, Account, Api, Service, Unanswered, Value};
 use crate::problem::Problems;
 
+use super::account::account;
 use super::path::FilePath;
 use super::source::Source;
 use super::user_data::{Wanted, holds_private_key};
@@ -18,25 +19,6 @@ pub struct Fetched {
     pub wanted: Wanted,
     /// Its contents.
     pub bytes: Value,
-}
-
-/// Whom services are asked as, in the region of the environment or the one the instance is in.
-///
-/// # Errors
-/// There is no region, or there are no credentials.
-pub(super) async fn account() -> Result<Account, String> {
-    let named = ["AWS_REGION", "AWS_DEFAULT_REGION"].into_iter();
-    let mut named = named.filter_map(|name| std::env::var(name).ok());
-    let region = match named.find(|region| !region.is_empty()) {
-        Some(region) => region,
-        None => instance_region().await.map_err(|why| why.to_string())?,
-    };
-    let account = Account::open(region).await;
-    account.map_err(|why| why.to_string())
-}
-
-async fn instance_region() -> Result<String, Unavailable> {
-    Metadata::open().await?.region().await
 }
 
 /// Fetches `wanted`, which stands in what is called `name`. `told` hears of each file.

@@ -3,6 +3,7 @@
 //! all, and a word to the Auto Scaling group once the gateway is ready. Knows nothing of what the
 //! files mean: whoever calls it hands in the check.
 
+mod account;
 mod fetch;
 mod manifest;
 mod moves;

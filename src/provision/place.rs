@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use super::manifest::MANIFEST;
 use super::moves::Moves;
 use super::path::FilePath;
-use super::staging::{NEW, OLD, Place, Staged, Waiting};
+use super::staging::{Checked, NEW, OLD, Place, Staged, Waiting};
 
 /// What was done.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -23,8 +23,18 @@ pub struct Outcome {
     pub gone: Vec<FilePath>,
 }
 
+impl Checked {
+    /// Puts every file in its place and takes away those that are gone.
+    ///
+    /// # Errors
+    /// One of them cannot be moved; everything is as it was.
+    pub fn put_in_place(self) -> io::Result<Outcome> {
+        put(&self.0)
+    }
+}
+
 /// Puts everything in its place.
-pub(super) fn put(staged: &Staged) -> io::Result<Outcome> {
+fn put(staged: &Staged) -> io::Result<Outcome> {
     let mut moves = Moves::default();
     let mut outcome = Outcome::default();
     // First what goes: it may be in the way of what comes.

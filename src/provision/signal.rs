@@ -9,7 +9,7 @@ use tokio::time::{Instant, sleep, timeout_at};
 
 use crate::aws::{self, Api, Metadata, Service};
 
-use super::fetch::account;
+use super::account::account;
 
 /// A group and its hook, which holds new instances back.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -16,7 +16,6 @@ use super::fetch::Fetched;
 use super::manifest::{self, MANIFEST};
 use super::path::FilePath;
 use super::picture;
-use super::place::{self, Outcome};
 use super::target::{self, Found};
 use super::written::{self, Owner};
 
@@ -48,7 +47,7 @@ pub(super) enum Place {
 }
 
 /// Files that passed the check.
-pub struct Checked(Staged);
+pub struct Checked(pub(super) Staged);
 
 const STAGING: &str = ".provision";
 /// Below it: the directory as it will be.
@@ -203,16 +202,6 @@ impl Staged {
             }
         }
         problems
-    }
-}
-
-impl Checked {
-    /// Puts every file in its place and takes away those that are gone.
-    ///
-    /// # Errors
-    /// One of them cannot be moved; everything is as it was.
-    pub fn put_in_place(self) -> io::Result<Outcome> {
-        place::put(&self.0)
     }
 }
 

@@ -18,6 +18,7 @@ use crate::response::{self, REQUEST_ID};
 
 use super::admission::admit;
 use super::connection::Connection;
+use super::ended;
 use super::function;
 use super::headers::{self, authority_of};
 use super::inbound;
@@ -209,7 +210,7 @@ pub(super) async fn fail(session: &mut ServerSession, request: &mut Request, err
 
 /// The request has ended, one way or the other.
 pub(super) async fn end(state: &State, session: &mut ServerSession, request: &mut Request) {
-    request.tell(state, session);
+    ended::tell(state, session, request);
     // Pingora drops the connection behind this, and with it an answer that the caller has not read
     // yet because it is still sending.
     if request.refused_on_the_way && !session.is_http2() {

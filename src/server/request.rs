@@ -1,5 +1,4 @@
-//! One request on its way: what has been decided, what it still owes, and what the log will
-//! say of it. Lives from the head to the end of the answer.
+//! One request on its way: what has been decided, and what it still owes. Lives from the head to the end of the answer.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -7,20 +6,17 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, StatusCode};
-use pingora_core::protocols::http::ServerSession;
 
 use crate::config::Route;
 use crate::flow::body::BodyWatch;
 use crate::integration::{Answer, Attempt, Plan, Upstream};
 use crate::names::{IntegrationName, RequestId};
 use crate::refusal::Refusal;
-use crate::telemetry::{LogTime, Record, RequestRecord, Trace};
+use crate::telemetry::Trace;
 
 use super::buffers::Held;
 use super::connection::Connection;
-use super::logged;
 use super::state::State;
-use super::traced;
 
 /// A request on its way.
 pub(super) struct Request {
@@ -48,7 +44,7 @@ pub(super) struct Request {
     pub(super) decided_in: Duration,
     pub(super) upstream_since: Option<Instant>,
     pub(super) upstream_took: Option<Duration>,
-    started: Instant,
+    pub(super) started: Instant,
 }
 
 impl Request {
@@ -85,7 +81,7 @@ impl Request {
     }
 
     /// The integration that was waited for; `None` before the plan and for the gateway itself.
-    fn awaited(&self) -> Option<&IntegrationName> {
+    pub(super) fn awaited(&self) -> Option<&IntegrationName> {
         match self.plan.as_ref()?.answer() {
             Answer::Proxy(upstream) => Some(upstream.name()),
             Answer::Lambda(lambda) => Some(lambda.name()),
@@ -123,90 +119,7 @@ impl Request {
     }
 
     /// The target that was tried last.
-    fn target(&self) -> Option<SocketAddr> {
+    pub(super) fn target(&self) -> Option<SocketAddr> {
         self.upstream()?.last_target(&self.attempt)
     }
-
-    /// Tells the request, once it has ended.
-    pub(super) fn tell(&self, state: &State, session: &ServerSession) {
-        let metrics = state.telemetry.metrics();
-        metrics.requests_in_flight.dec();
-        if let (Some(name), Some(took)) = (self.awaited(), self.upstream_took) {
-            metrics.upstream(name.as_str(), took);
-        }
-        let Some(connection) = &self.connection else {
-            return;
-        };
-        let head = session.req_header();
-        let target = String::from_utf8_lossy(head.raw_path());
-        let host = head
-            .headers
-            .get(http::header::HOST)
-            .and_then(|host| host.to_str().ok());
-        let host = head
-            .uri
-            .authority()
-            .map(|authority| authority.as_str())
-            .or(host);
-        let tls = connection.tls.as_ref();
-        let identity = tls.and_then(|tls| Some(&tls.certificate.as_ref()?.identity));
-        let snapshot = state.telemetry.wants_details().then(|| state.snapshot());
-        let details = snapshot.as_ref();
-        let details = details.map(|one| logged::details(self, connection, session, one));
-        state.telemetry.tell(&Record::Request(RequestRecord {
-            time: LogTime::now(),
-            request_id: self.id.as_str(),
-            listener: connection.listener.as_str(),
-            peer: connection.source.peer,
-            via: connection.source.via,
-            vpc_endpoint: connection.source.vpc_endpoint.as_deref(),
-            protocol: if connection.http2 {
-                "HTTP/2"
-            } else {
-                "HTTP/1.1"
-            },
-            method: head.method.as_str(),
-            host: host.unwrap_or_default(),
-            path: target.split('?').next().unwrap_or_default(),
-            route: self.route.as_ref().map(|route| route.name.as_str()),
-            consumer: self
-                .plan
-                .as_ref()
-                .and_then(Plan::consumer)
-                .map(|name| name.as_str()),
-            certificate_subject: identity.map(|identity| identity.subject()),
-            certificate_serial: identity.map(|identity| identity.serial()),
-            certificate_verdict: self.certificate_verdict,
-            tls: tls.map(|tls| tls.version),
-            status: self.status(session),
-            refusal: self.refusal.as_ref().map(Refusal::code),
-            detail: self.refusal.as_ref().map_or("", Refusal::detail),
-            target: self.target(),
-            bytes_in: self.bytes_in(session),
-            bytes_out: session.body_bytes_sent() as u64,
-            duration_ms: milliseconds(self.started.elapsed()),
-            upstream_ms: self.upstream_took.map(milliseconds),
-            decide_us: self.decided_in.as_secs_f64() * 1e6,
-            trace_id: self.trace.as_ref().map(|trace| trace.id()),
-            details: details.as_ref(),
-        }));
-        traced::tell(state, session, self, connection);
-    }
-
-    /// The status that was sent; what the log has instead where none was.
-    fn status(&self, session: &ServerSession) -> u16 {
-        match (session.response_written(), &self.refusal) {
-            (Some(answer), _) => answer.status.as_u16(),
-            (None, Some(Refusal::CallerLeft)) => Refusal::CallerLeft.status(),
-            (None, _) => 0,
-        }
-    }
-
-    fn bytes_in(&self, session: &ServerSession) -> u64 {
-        session.body_bytes_read() as u64
-    }
-}
-
-fn milliseconds(time: Duration) -> f64 {
-    (time.as_secs_f64() * 1e6).round() / 1e3
 }

@@ -1,8 +1,10 @@
 //! What the gateway tells of itself: one access-log line and a few counters for each event.
 //! In: a `Record`, told once when a request or a handshake has ended. Out: a line, of JSON or as the
-//! configuration has it, Prometheus metrics and, for some requests, spans. Labels come from configured names, never from what a caller sent.
+//! configuration has it, Prometheus metrics and, for some requests, spans. Labels come from
+//! configured names, never from what a caller sent.
 
 mod access_log;
+mod details;
 mod format;
 mod functions;
 mod metrics;
@@ -17,7 +19,7 @@ mod traces;
 use crate::config::Config;
 
 pub use access_log::AccessLogWriter;
-pub use format::RequestDetails;
+pub use details::RequestDetails;
 pub use functions::{FunctionRecord, Served};
 pub use metrics::{HandshakeResult, Metrics};
 pub use process::ProcessRecord;

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 
 use serde::{Serialize, Serializer};
 
-use super::format::RequestDetails;
+use super::details::RequestDetails;
 
 /// One event.
 #[derive(Serialize)]

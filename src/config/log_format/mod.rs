@@ -189,9 +189,9 @@ fn parts_of(text: &str) -> Result<Vec<LogPart>, String> {
         if !literal.is_empty() {
             parts.push(LogPart::Text(std::mem::take(&mut literal)));
         }
-        let name = &behind[..variable::length_of_name(behind)];
+        let name = &behind[..names::length_of_name(behind)];
         parts.push(LogPart::Variable {
-            variable: variable::find(name)?,
+            variable: names::find(name)?,
             bare: false,
         });
         rest = &behind[name.len()..];

@@ -1,13 +1,16 @@
-//! The names of variables, behind `$context.`: every one of API Gateway's for REST APIs and for HTTP
+//! The variables of a template by their names. In: a name. Out: a variable, or the nearest name. The
+//! names are those behind `$context.`: every one of API Gateway's for REST APIs and for HTTP
 //! APIs ("Variables for access logging", "Customizing HTTP API access logs"), and what else the
 //! gateway knows, under `countersign`.
+
+use crate::problem::suggestion;
 
 use super::variable::{LogVariable as V, RecordField as R};
 
 /// What an authorizer said, under the name that it gave.
-pub(super) const AUTHORIZER: &str = "authorizer.";
+const AUTHORIZER: &str = "authorizer.";
 /// What is called as the API calls it, and is never there.
-pub(super) const FREE: [&str; 5] = [
+const FREE: [&str; 5] = [
     "authorizer.claims.",
     "requestOverride.header.",
     "requestOverride.path.",
@@ -16,7 +19,7 @@ pub(super) const FREE: [&str; 5] = [
 ];
 
 /// By their names.
-pub(super) static VARIABLES: [(&str, V); 99] = [
+static VARIABLES: [(&str, V); 99] = [
     ("accountId", V::AccountId),
     ("apiId", V::ApiId),
     ("authenticate.error", V::Nothing),
@@ -126,3 +129,84 @@ pub(super) static VARIABLES: [(&str, V); 99] = [
     ("countersign.trace_id", V::Record(R::TraceId)),
     ("countersign.via", V::Record(R::Via)),
 ];
+
+/// Finds the variable called `name`.
+///
+/// # Errors
+/// There is none.
+pub(super) fn find(name: &str) -> Result<V, String> {
+    if let Some((_, found)) = VARIABLES.iter().find(|(known, _)| *known == name) {
+        return Ok(found.clone());
+    }
+    let is_free = |family: &&str| {
+        let property = name.strip_prefix(*family);
+        property.is_some_and(|property| !property.is_empty() && !property.contains('.'))
+    };
+    if FREE.iter().any(is_free) {
+        return Ok(V::Nothing);
+    }
+    if is_free(&AUTHORIZER) {
+        return Ok(V::Authorizer(name[AUTHORIZER.len()..].to_owned()));
+    }
+    if name.is_empty() {
+        return Err("names no variable behind $context.".to_owned());
+    }
+    let known = VARIABLES.iter().map(|(known, _)| *known);
+    Err(format!(
+        "names $context.{name}, which is not known{}",
+        suggestion(name, known)
+    ))
+}
+
+/// How much of `text` is a name: words of letters, digits and `_`, with dots between them. Only what
+/// an authorizer calls something may hold a `-`.
+pub(super) fn length_of_name(text: &str) -> usize {
+    let hyphens = text.starts_with(AUTHORIZER);
+    let is_joint = |byte: u8| byte == b'.' || hyphens && byte == b'-';
+    let is_of_word = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+    let bytes = text.as_bytes();
+    let is_of_name = |at: &usize| {
+        let next = bytes.get(at + 1);
+        is_of_word(bytes[*at])
+            || *at > 0 && is_joint(bytes[*at]) && next.is_some_and(|next| is_of_word(*next))
+    };
+    (0..bytes.len())
+        .find(|at| !is_of_name(at))
+        .unwrap_or(bytes.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_variable_is_explained() {
+        let explained = include_str!("../../../docs/access-log.md");
+        let families = FREE.iter().map(|family| match family.contains("Override") {
+            true => format!("{family}NAME"),
+            false => format!("{family}PROPERTY"),
+        });
+        let names = VARIABLES.iter().map(|(name, _)| (*name).to_owned());
+        for name in names.chain(families) {
+            assert!(explained.contains(&format!("`{name}`")), "{name}");
+        }
+    }
+
+    #[test]
+    fn what_is_called_as_one_likes_is_known_by_its_family() {
+        for (name, expected) in [
+            (
+                "authorizer.tenant",
+                Some(V::Authorizer("tenant".to_owned())),
+            ),
+            ("authorizer.claims.sub", Some(V::Nothing)),
+            ("requestOverride.header.X", Some(V::Nothing)),
+            ("authorizer.a.b", None),
+            ("authorizer.", None),
+            ("authorizer", None),
+            ("requestOverride.body.x", None),
+        ] {
+            assert_eq!(find(name).ok(), expected, "{name}");
+        }
+    }
+}

@@ -6,9 +6,9 @@ mod value;
 
 use crate::config::{Escaping, LogPart, LogTemplate};
 
+use super::details::RequestDetails;
 use super::record::{ConnectionRecord, RequestRecord};
 
-pub use value::RequestDetails;
 use value::Value;
 
 /// What stands for a value that is not there, as in API Gateway's logs.
