@@ -39,6 +39,11 @@ async fn try_upgrade(
     listeners: &Listeners,
     admin: Option<&AdminListener>,
 ) -> Result<Successor, String> {
+    // Whoever starts it again, of the new image, is the one to ask.
+    if std::process::id() == 1 {
+        let why = "the gateway is the first process of its container, which ends with it";
+        return Err(why.to_owned());
+    }
     let no_more = |e: std::io::Error| format!("the sockets cannot be passed on: {e}");
     let mut sockets = listeners.to_pass_on().map_err(no_more)?;
     if let Some(admin) = admin {

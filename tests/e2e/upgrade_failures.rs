@@ -4,12 +4,14 @@
 use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use tempfile::{TempDir, tempdir};
 
 use crate::harness::client::Client;
 use crate::harness::gateway::{Gateway, ID, PROGRAM, REGION, SERVICE, write_config};
 use crate::harness::signed::Signed;
+use crate::harness::{run, wait_for};
 
 fn config() -> String {
     format!(
@@ -188,4 +190,46 @@ fn a_successor_that_is_killed_takes_its_predecessor_with_it() {
     stage.gateway.wait_for_end_of(old);
     let said = stage.gateway.said().join("\n");
     assert!(said.contains("the successor has ended"), "{said}");
+}
+
+#[test]
+fn the_first_process_of_a_container_does_not_leave() {
+    let directory = tempdir().unwrap();
+    let admin = crate::harness::nginx::free_address();
+    let process = format!("[gateway]\naccess_log = \"off\"\n[admin]\naddress = \"{admin}\"\n");
+    let hello = config().split("[[consumer]]").next().unwrap().to_owned();
+    let open = "[[route]]\npath = \"/\"\nmethod = \"GET\"\npolicy = \"open\"\nintegration = \"hello\"\n\
+        [[integration]]\nname = \"hello\"\ntype = \"mock\"\nstatus = 200\n";
+    write_config(directory.path(), &(process + &hello + open));
+    let mut container = Command::new("unshare")
+        .args([
+            "--user",
+            "--map-root-user",
+            "--pid",
+            "--fork",
+            "--kill-child",
+            PROGRAM,
+        ])
+        .args(["run", "--config"])
+        .arg(directory.path().join("gateway.toml"))
+        .spawn()
+        .unwrap();
+    let status = || {
+        let mut client = Client::over(std::net::TcpStream::connect(admin).ok()?);
+        let answer = client
+            .try_ask(b"GET /status.json HTTP/1.1\r\nHost: a\r\n\r\n")
+            .ok()?;
+        serde_json::from_slice::<serde_json::Value>(&answer.body).ok()
+    };
+    assert_eq!(wait_for("the gateway", status)["process"], 1);
+    let children = format!("/proc/{0}/task/{0}/children", container.id());
+    let first = fs::read_to_string(children).unwrap();
+    assert!(run("kill", &["-s", "USR2", first.trim()]).status.success());
+    let after = wait_for("a failure", || {
+        status().filter(|status| status["upgrades_failed"] == 1)
+    });
+    let why = after["last_upgrade"]["why"].as_str().unwrap();
+    assert!(why.contains("first process of its container"), "{why}");
+    container.kill().unwrap();
+    container.wait().unwrap();
 }
