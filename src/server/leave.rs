@@ -35,7 +35,8 @@ pub(super) async fn drain(state: &Arc<State>, listeners: &mut Listeners, process
 
 /// Leaves while a successor serves: it takes who comes from here on. Callers who are here are told
 /// not to come back on the same connection; who says nothing, and what takes long, is waited for
-/// much longer than at an end, unless the end is asked for.
+/// much longer than at an end, unless the end is asked for. So is a process before this one that
+/// still asks it which signatures were used.
 ///
 /// # Errors
 /// The successor has ended.
@@ -54,7 +55,7 @@ pub(super) async fn make_way(
     successor.let_go().await;
     state.close();
     let ended = tokio::select! {
-        () = wait_until(deadline, || live(state) == 0) => Ok(()),
+        () = wait_until(deadline, || live(state) == 0 && predecessors(state) == 0) => Ok(()),
         () = end.asked() => Ok(()),
         () = successor.gone() => Err(StartError::SuccessorEnded),
     };
@@ -65,6 +66,10 @@ pub(super) async fn make_way(
     }
     tell_how_it_ended(state);
     ended
+}
+
+fn predecessors(state: &State) -> usize {
+    state.predecessors.load(Ordering::Relaxed)
 }
 
 fn live(state: &State) -> usize {

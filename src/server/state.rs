@@ -36,6 +36,8 @@ pub(super) struct State {
     pub(super) clock: ClockWatch,
     /// Connections that are open now.
     pub(super) live: AtomicUsize,
+    /// Processes that have handed over to this one, and ask it still.
+    pub(super) predecessors: AtomicUsize,
     /// Set when the gateway wants no more callers, though it still serves those who come.
     leaving: AtomicBool,
     /// Set when a successor serves, so that callers who are silent may leave in their own time.
@@ -59,6 +61,7 @@ impl State {
             buffers: Arc::default(),
             clock: ClockWatch::new(KernelClock::ask),
             live: AtomicUsize::new(0),
+            predecessors: AtomicUsize::new(0),
             leaving: AtomicBool::new(false),
             patient: AtomicBool::new(false),
             closing: watch::Sender::new(false),

@@ -83,7 +83,7 @@ fn three_upgrades_and_one_that_fails_lose_no_request() {
     // It talks from before the first upgrade until after the last, over one connection.
     let url = url.replace("https:", "wss:");
     let (caller, said) = WebSockets::caller(&url, directory.path());
-    let first = gateway.process();
+    let mut processes = vec![gateway.process()];
     std::thread::scope(|scope| {
         for _ in 0..2 {
             scope.spawn(|| keep_alive(address, &config, &load));
@@ -97,9 +97,8 @@ fn three_upgrades_and_one_that_fails_lose_no_request() {
         let done = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
             wait_for_more(&load, 50);
             for round in 0..3 {
-                let before = gateway.process();
                 let after = gateway.upgrade().unwrap();
-                assert_ne!(after, before);
+                processes.push(after);
                 wait_for_more(&load, 50);
                 if round == 1 {
                     write_config(
@@ -112,10 +111,6 @@ fn three_upgrades_and_one_that_fails_lose_no_request() {
                     write_config(directory.path(), &good);
                     wait_for_more(&load, 50);
                 }
-                // The second goes when all it had begun is done; the first has the WebSocket.
-                if round > 0 {
-                    gateway.wait_for_end_of(before);
-                }
             }
         }));
         load.over.store(true, Ordering::SeqCst);
@@ -124,8 +119,10 @@ fn three_upgrades_and_one_that_fails_lose_no_request() {
     let heard = caller.stop(said);
     let count = heard.strip_suffix(" heard\n").map(str::parse::<u32>);
     assert!(matches!(count, Some(Ok(100..))), "{heard:?}");
-    // With its last caller the first process has gone.
-    gateway.wait_for_end_of(first);
+    // The first process goes with its last caller, and then those that it has asked.
+    for process in &processes[..3] {
+        gateway.wait_for_end_of(*process);
+    }
     let (served, failed) = (
         load.served.load(Ordering::SeqCst),
         load.failed.load(Ordering::SeqCst),
@@ -193,8 +190,15 @@ fn a_signature_is_good_once_whichever_process_hears_it() {
     // And what it knew before, the first knows still.
     assert_eq!(status(&mut first[2], &requests[1]), replayed);
     gateway.wait_for_end_of(old);
-    // A third knows what the first told the second.
+    // A third knows what the first told the second, and a process that has handed over twice is told
+    // what the last hears.
+    let mut second = connect();
+    assert_eq!(status(&mut second, &Signed::get("/second")).0, 200);
     gateway.upgrade().unwrap();
+    gateway.upgrade().unwrap();
+    let late = Signed::get("/late");
+    assert_eq!(status(&mut connect(), &late).0, 200);
+    assert_eq!(status(&mut second, &late), replayed);
     for request in &requests[..5] {
         assert_eq!(
             status(&mut connect(), request),

@@ -4,6 +4,7 @@ use std::io::{self, Write as _};
 use std::os::fd::AsFd as _;
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::sync::oneshot;
@@ -86,28 +87,34 @@ impl Predecessor {
 impl Waiting {
     /// Says that this process serves; returns when the service is its own: when the predecessor says
     /// so, or is no more. What it asks is answered until then.
-    pub(in crate::server) async fn serve(mut self, state: Arc<State>) {
+    pub(in crate::server) async fn serve(self, state: Arc<State>) {
         let (tell, told) = oneshot::channel();
         tokio::spawn(async move {
-            let mut tell = Some(tell);
-            if say(&mut self.mouth, &Said::Serving).await.is_err() {
-                return;
-            }
-            loop {
-                match hear(&mut self.ear).await {
-                    Ok(Said::Yours) => drop(tell.take().map(|tell| tell.send(()))),
-                    Ok(Said::Question(entry)) => {
-                        let answer = Said::Answer(answer(&state, entry).await);
-                        if say(&mut self.mouth, &answer).await.is_err() {
-                            return;
-                        }
-                    }
-                    _ => return,
-                }
-            }
+            state.predecessors.fetch_add(1, Ordering::Relaxed);
+            self.answer_all(&state, tell).await;
+            state.predecessors.fetch_sub(1, Ordering::Relaxed);
         });
         if told.await.is_err() {
             tracing::warn!("The predecessor has ended before it had let go.");
+        }
+    }
+
+    async fn answer_all(mut self, state: &State, tell: oneshot::Sender<()>) {
+        let mut tell = Some(tell);
+        if say(&mut self.mouth, &Said::Serving).await.is_err() {
+            return;
+        }
+        loop {
+            match hear(&mut self.ear).await {
+                Ok(Said::Yours) => drop(tell.take().map(|tell| tell.send(()))),
+                Ok(Said::Question(entry)) => {
+                    let answer = Said::Answer(answer(state, entry).await);
+                    if say(&mut self.mouth, &answer).await.is_err() {
+                        return;
+                    }
+                }
+                _ => return,
+            }
         }
     }
 }
