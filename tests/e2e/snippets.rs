@@ -234,6 +234,7 @@ fn the_table_of_refusals_is_the_source_s() {
         Refusal::SignatureScope,
         Refusal::SignatureExpired,
         Refusal::SignatureNotYetValid,
+        Refusal::ClockUnsynchronized,
         Refusal::SignatureMismatch(""),
         Refusal::SignatureReplayed,
         Refusal::PayloadModeRefused,
