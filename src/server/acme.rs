@@ -41,6 +41,10 @@ pub(super) fn start(state: Arc<State>) -> mpsc::Receiver<Vec<String>> {
         let mut pauses = Pauses::default();
         loop {
             tokio::time::sleep(TICK).await;
+            // Whoever serves next orders for itself, and two orders would be counted as two.
+            if state.is_leaving() {
+                return;
+            }
             let snapshot = state.keep_snapshot();
             let wanted = due(&snapshot, UtcTime::now());
             pauses.forget_all_but(&wanted);

@@ -4,13 +4,13 @@ use std::fs;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use tempfile::{TempDir, tempdir};
+use tempfile::TempDir;
 
 use crate::harness::client::{Client, tls};
 use crate::harness::gateway::{Gateway, PROGRAM, write_config, write_store};
 use crate::harness::nginx::{Nginx, free_address};
 use crate::harness::pki::Authority;
-use crate::harness::traffic::{Load, keep_alive, streams, wait_for_more};
+use crate::harness::traffic::{Load, keep_alive, stage, streams, wait_for_more};
 use crate::harness::{run, text, wait_for};
 
 fn config(nginx: &Nginx, address: &str) -> String {
@@ -39,15 +39,6 @@ targets = ["{}"]
 "#,
         nginx.address
     )
-}
-
-fn stage() -> (TempDir, Nginx) {
-    let directory = tempdir().unwrap();
-    let authority = Authority::new(directory.path(), "ca");
-    authority.server("server", &["localhost"]);
-    authority.client("billing", "spiffe://test/billing");
-    let nginx = Nginx::start(directory.path());
-    (directory, nginx)
 }
 
 fn under_load(

@@ -6,15 +6,16 @@ use std::os::unix::net::UnixDatagram;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use tempfile::{TempDir, tempdir};
+use tempfile::tempdir;
 
 use crate::harness::client::{Client, Client2, tls};
 use crate::harness::gateway::{Gateway, ID, PROGRAM, REGION, SERVICE, write_config};
 use crate::harness::nginx::{Nginx, free_address};
-use crate::harness::pki::Authority;
 use crate::harness::recorder::Recorder;
 use crate::harness::signed::Signed;
-use crate::harness::traffic::{Load, WebSockets, keep_alive, slow_uploads, streams, wait_for_more};
+use crate::harness::traffic::{
+    Load, WebSockets, keep_alive, slow_uploads, stage, streams, wait_for_more,
+};
 use crate::harness::{run, text, wait_for};
 
 fn config(nginx: &Nginx, websockets: SocketAddr) -> String {
@@ -52,15 +53,6 @@ targets = ["{websockets}"]
 "#,
         nginx.address
     )
-}
-
-fn stage() -> (TempDir, Nginx) {
-    let directory = tempdir().unwrap();
-    let authority = Authority::new(directory.path(), "ca");
-    authority.server("server", &["localhost"]);
-    authority.client("billing", "spiffe://test/billing");
-    let nginx = Nginx::start(directory.path());
-    (directory, nginx)
 }
 
 #[test]

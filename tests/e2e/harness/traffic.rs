@@ -11,8 +11,22 @@ use std::time::Duration;
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
+use tempfile::{TempDir, tempdir};
+
 use super::client::Client;
+use super::nginx::Nginx;
+use super::pki::Authority;
 use super::{python, wait_for};
+
+/// An nginx, and beside it what a gateway needs to know the consumer `billing` by certificate.
+pub fn stage() -> (TempDir, Nginx) {
+    let directory = tempdir().unwrap();
+    let authority = Authority::new(directory.path(), "ca");
+    authority.server("server", &["localhost"]);
+    authority.client("billing", "spiffe://test/billing");
+    let nginx = Nginx::start(directory.path());
+    (directory, nginx)
+}
 
 /// What the load has come to.
 #[derive(Default)]
