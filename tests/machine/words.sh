@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# The words in which tests/image speaks. In: `work`, a directory for what a test leaves.
+# The words in which tests/package and tests/image speak. In: `work`, a directory for what a test leaves.
 
 # Runs a test; its name is the sentence. Who has `tell_more` says more about a failure.
 it() {
